@@ -1,0 +1,1 @@
+"""The domain of ETL Fabric: no Airflow, no Cosmos, no web framework."""

@@ -1,0 +1,1 @@
+"""The dlt runner: plain values in, rows in a warehouse and their counts out."""

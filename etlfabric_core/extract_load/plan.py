@@ -1,0 +1,76 @@
+"""What a load is asked to do (LoadPlan) and what it did (LoadResult)."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from etlfabric_core.graph.configs import PipelineConfig, WriteDisposition
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileRef(_Document):
+    """A file of a source connection. The runner's caller brings it to disk before the run."""
+
+    name: str = Field(description="The name a resource's `source` refers to.")
+    sha256: str
+    size: int = Field(description="bytes")
+    url: str = Field(description="Path at the metadata service that serves the bytes.")
+
+
+class Endpoint(_Document):
+    """One side of a load: a connector, its plain config, its secrets, its files."""
+
+    connector: str
+    config: dict[str, Any]
+    secrets: dict[str, str] = Field(default_factory=dict, repr=False)
+    files: tuple[FileRef, ...] = ()
+
+
+class Window(_Document):
+    """The half-open interval [start, end) that a backfill reloads."""
+
+    start: datetime
+    end: datetime
+
+
+class LoadPlan(_Document):
+    """Everything that one load needs to know.
+
+    `pipeline` is unique per destination dataset: it names dlt's pipeline, its schema, the lock
+    and the staging dataset. `window` is set in a backfill: then resources without a cursor are
+    left alone, and the live cursor is neither read nor moved.
+    """
+
+    plan: Literal["load"] = "load"
+    pipeline: str
+    source: Endpoint
+    destination: Endpoint
+    dataset: str = Field(description="Physical schema at the destination.")
+    config: PipelineConfig
+    window: Window | None = None
+
+
+class TableLoad(_Document):
+    """What happened to one table in one load; rows and bytes are counts of this load only."""
+
+    table: str
+    write_disposition: WriteDisposition
+    extracted: int
+    normalized: int
+    loaded: int
+    size_bytes: int = Field(0, description="bytes extracted")
+    new_columns: tuple[str, ...] = ()
+
+
+class LoadResult(_Document):
+    """Evidence that the data arrived."""
+
+    load_ids: tuple[str, ...]
+    tables: tuple[TableLoad, ...]
+    skipped: tuple[str, ...] = Field((), description="Resources without a cursor, in a backfill.")
+    orphans_removed: int = Field(0, description="Rows of unfinished earlier loads taken out.")
+    seconds: float

@@ -1,0 +1,1 @@
+"""Workflow graphs: node kinds, ports, topology and the checks a graph must pass."""

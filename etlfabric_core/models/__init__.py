@@ -1,0 +1,36 @@
+"""ORM rows, without logic. Importing this package registers every table on `Base.metadata`."""
+
+from etlfabric_core.models.audit_entry import AuditEntry
+from etlfabric_core.models.base import Base, OrgOwned
+from etlfabric_core.models.connection import Connection
+from etlfabric_core.models.edge import Edge
+from etlfabric_core.models.lease import PipelineLease
+from etlfabric_core.models.node import Node
+from etlfabric_core.models.organization import Membership, Organization, User
+from etlfabric_core.models.refresh_token import RefreshToken
+from etlfabric_core.models.revision import PublicationRow, Revision
+from etlfabric_core.models.run_event import RunEvent, TaskResult
+from etlfabric_core.models.schedule import Schedule
+from etlfabric_core.models.upload import Upload
+from etlfabric_core.models.workflow import Workflow
+
+__all__ = [
+    "AuditEntry",
+    "Base",
+    "Connection",
+    "Edge",
+    "Membership",
+    "Node",
+    "OrgOwned",
+    "Organization",
+    "PipelineLease",
+    "PublicationRow",
+    "RefreshToken",
+    "Revision",
+    "RunEvent",
+    "Schedule",
+    "TaskResult",
+    "Upload",
+    "User",
+    "Workflow",
+]

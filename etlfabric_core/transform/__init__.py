@@ -1,0 +1,1 @@
+"""The dbt runner: a rendered project in, tested tables and their results out."""
