@@ -5,6 +5,8 @@ FabricError
 ├── Conflict 409            the request collides with what is stored
 ├── Unauthenticated 401     nobody is signed in
 ├── Forbidden 403           the role or key lacks a permission
+├── PreconditionFailed 412  somebody else changed the object since it was read
+├── TooLarge 413            the body or file is larger than what is accepted
 ├── InvalidConfig 422       the request is well-formed but wrong; carries `problems`
 ├── UpstreamUnavailable 502 a system behind the service did not answer
 ├── TerminalError 422       a runner failed in a way that a retry cannot mend
@@ -77,6 +79,20 @@ class Forbidden(FabricError):
 
     status = 403
     code = "forbidden"
+
+
+class PreconditionFailed(FabricError):
+    """412."""
+
+    status = 412
+    code = "stale"
+
+
+class TooLarge(FabricError):
+    """413."""
+
+    status = 413
+    code = "too_large"
 
 
 class InvalidConfig(FabricError):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -33,7 +33,10 @@ class PublicationRow(OrgOwned, Base):
     """One line of the feed. `id` is the sequence; inserts hold a lock, so it is commit order."""
 
     __tablename__ = "publication"
-    __table_args__ = (within_org("workflow_id", target="workflow"),)
+    __table_args__ = (
+        within_org("workflow_id", target="workflow"),
+        Index("ix_publication_workflow", "org_slug", "workflow_slug", "id"),
+    )
     workflow_id: Mapped[int]
     workflow_slug: Mapped[str]
     org_slug: Mapped[str]

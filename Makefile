@@ -1,0 +1,66 @@
+# Everything a newcomer needs. `make demo` shows the product, `make test` proves it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo up down status test prove lint types web features lock
+
+help: ## This list
+	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+demo: install web ## The whole system on real data: flights out of New York
+	@"$(BIN)/etlfabric" demo
+
+up: install web ## Start PostgreSQL, Airflow and the metadata service
+	@"$(BIN)/etlfabric" up
+
+down: ## Stop all of it
+	@if [ -x "$(BIN)/etlfabric" ]; then "$(BIN)/etlfabric" down; fi
+
+status: ## What runs, and where
+	@"$(BIN)/etlfabric" status
+
+test: install ## The whole suite, on its own PostgreSQL and Airflow
+	@"$(BIN)/python" -m pytest
+
+prove: install ## The long proofs: every kill, every fault
+	@ETLFABRIC_PROVE=1 "$(BIN)/python" -m pytest tests/faults
+
+lint: install ## Style of the Python and web code
+	@"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+	if command -v npm >/dev/null && [ -d web/node_modules ]; then npm --prefix web run --silent lint; fi
+
+types: install ## Static types of the domain and the service
+	@"$(BIN)/mypy"
+
+features: install ## Every promised feature with its tests
+	@"$(BIN)/python" tests/feature_report.py
+
+lock: install ## Renew requirements.txt from requirements.in
+	@"$(BIN)/uv" pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url requirements.in -o requirements.txt
+
+.PHONY: install
+install: .venv/installed
+
+# The lock decides: the environment is renewed when it changes, and only then.
+.venv/installed: requirements.txt pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; name one with: make PYTHON=/path/to/python3"; exit 1; }
+	[ -x "$(BIN)/python" ] || { echo "making the virtual environment"; "$(PYTHON)" -m venv .venv; }
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check uv
+	echo "installing the locked packages (about 800 MB on disk)"
+	"$(BIN)/uv" pip install --quiet --python "$(BIN)/python" --requirement requirements.txt
+	"$(BIN)/uv" pip install --quiet --python "$(BIN)/python" --no-deps --editable .
+	touch .venv/installed
+
+# Node is needed only to build the interface; without it everything but the pages works.
+web: web/dist/index.html ## Build the web interface, where Node is there
+
+web/dist/index.html: $(shell find web/src web/index.html web/package-lock.json -type f 2>/dev/null | sed 's/ /\\ /g')
+	@if ! command -v npm >/dev/null; then echo "Node is not there: the web interface is not built"; exit 0; fi
+	[ web/node_modules/.package-lock.json -nt web/package-lock.json ] || npm --prefix web ci --no-audit --no-fund --loglevel error
+	npm --prefix web run --silent build

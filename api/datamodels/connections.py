@@ -1,0 +1,125 @@
+"""Bodies of connections. Secrets go in and never come out."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, JsonValue, SecretStr
+
+from api.datamodels.base import Answer, Body, Name
+
+EXAMPLE: dict[str, JsonValue] = {
+    "name": "Orders database",
+    "connector": "postgres",
+    "config": {"host": "db.example.com", "database": "orders", "user": "reader"},
+    "secrets": {"password": "s3cret"},
+}
+Secrets = dict[str, Annotated[SecretStr, Field(max_length=100_000)]]
+
+
+def plain(secrets: Secrets | None) -> dict[str, str] | None:
+    """The secrets as texts, for the services."""
+    if secrets is None:
+        return None
+    return {name: value.get_secret_value() for name, value in secrets.items()}
+
+
+class ConnectionDraft(Body):
+    """A connection to test before it is saved."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{k: v for k, v in EXAMPLE.items() if k != "name"}]},
+    )
+
+    connector: str = Field(max_length=40)
+    config: dict[str, Any]
+    secrets: Secrets = Field(default_factory=dict)
+
+
+class ConnectionIn(ConnectionDraft):
+    """`config` and `secrets` as the connector's record in /registry/connectors says."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
+
+    name: Name
+    slug: str | None = Field(None, max_length=40)
+    direction: Literal["source", "destination", "both"] | None = None
+
+
+class ConnectionPatch(Body):
+    """What is left out stays. A secret given as "***" keeps its stored value."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"name": "Orders", "secrets": {"password": "***"}}]},
+    )
+
+    name: Name | None = None
+    config: dict[str, Any] | None = None
+    secrets: Secrets | None = None
+
+
+class ConnectionOut(Answer):
+    """`secrets` has "***" for each one that is set."""
+
+    id: int
+    slug: str
+    name: str
+    connector: str
+    direction: str
+    config: dict[str, Any]
+    secrets: dict[str, str]
+    managed: bool
+    status: str
+    status_message: str | None
+    created_at: datetime
+
+
+class TestOut(Answer):
+    """What a connection test found."""
+
+    ok: bool
+    message: str
+    latency_ms: int
+    server_version: str | None
+    hint: str | None
+
+
+class ColumnOut(Answer):
+    """A column at the source. `why_not` says why it cannot be a cursor."""
+
+    name: str
+    type: str
+    nullable: bool
+    primary_key: bool
+    cursor_candidate: bool
+    why_not: str | None
+
+
+class ResourceOut(Answer):
+    """A table or file at the source, with the keys that it proposes."""
+
+    name: str
+    columns: list[ColumnOut]
+    row_estimate: int | None
+    primary_key: list[str]
+    cursor_candidates: list[str]
+
+
+class ResourcesOut(Answer):
+    """Everything that the connection offers to load."""
+
+    items: list[ResourceOut]
+    next_cursor: None = None
+
+
+def resource(found: dict[str, Any]) -> ResourceOut:
+    """One discovered resource as the API shows it."""
+    columns = [ColumnOut.model_validate(column) for column in found["columns"]]
+    return ResourceOut(
+        name=found["name"],
+        columns=columns,
+        row_estimate=found["row_estimate"],
+        primary_key=[column.name for column in columns if column.primary_key],
+        cursor_candidates=[column.name for column in columns if column.cursor_candidate],
+    )

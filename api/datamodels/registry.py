@@ -1,0 +1,36 @@
+"""Bodies of the registries."""
+
+from typing import Any
+
+from api.datamodels.base import Answer
+from etlfabric_core.access.permissions import Permission, Role
+
+
+class ConnectorOut(Answer):
+    """A connector: which side it can be, and the JSON Schemas of its config and secrets."""
+
+    name: str
+    label: str
+    description: str
+    directions: list[str]
+    files: bool
+    config: dict[str, Any]
+    secrets: dict[str, Any]
+
+
+class KindOut(Answer):
+    """A node kind: its ports, and the JSON Schema of its config."""
+
+    name: str
+    label: str
+    inputs: list[str]
+    output: str
+    is_transformation: bool
+    config: dict[str, Any]
+
+
+class RoleOut(Answer):
+    """A role and what it may do."""
+
+    name: Role
+    permissions: list[Permission]

@@ -1,0 +1,1 @@
+"""The local stack: embedded PostgreSQL, Airflow and the metadata service, supervised."""

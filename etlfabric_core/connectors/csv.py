@@ -1,0 +1,235 @@
+"""CSV: uploaded text files, plain or one to a zip archive."""
+
+import csv
+import io
+import re
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from pydantic import Field
+
+from etlfabric_core.connectors.record import (
+    Connector,
+    ConnectorModel,
+    Direction,
+    DiscoveredColumn,
+    DiscoveredResource,
+    Files,
+    NoSecrets,
+    TestResult,
+    parse,
+)
+from etlfabric_core.errors import FabricError, TerminalError
+from etlfabric_core.extract_load.plan import Endpoint
+
+if TYPE_CHECKING:
+    from _csv import Reader as CsvReader
+
+SAMPLE_ROWS = 1000
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
+
+
+class CsvConfig(ConnectorModel):
+    """Which uploads, and how they are written."""
+
+    uploads: tuple[int, ...] = Field(min_length=1, description="Ids of uploaded files.")
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    encoding: str = Field("utf-8", max_length=32, description="Character encoding, as in Python.")
+    null_values: tuple[str, ...] = Field(
+        ("",), description="Unquoted texts that mean 'no value'. Text in quotes is always a value."
+    )
+    header: bool = Field(
+        True, description="Whether the first row names the columns; else column_1, column_2, …"
+    )
+
+
+ENDINGS = (".csv", ".csv.zip")
+
+
+def find(files: Files, name: str) -> Path:
+    """The file of that name, with its ending or without: `flights` is `flights.csv.zip` too.
+
+    Raises:
+        TerminalError: it is missing or empty.
+    """
+    path = next(
+        (files[known] for known in (name, *(name + end for end in ENDINGS)) if known in files), None
+    )
+    if path is None or not path.is_file():
+        known = ", ".join(sorted(files)) or "none"
+        raise TerminalError(
+            f"file '{name}' is not among the uploads of the connection",
+            hint=f"upload it, or name one of: {known}",
+        )
+    if path.stat().st_size == 0:
+        raise TerminalError(f"file '{name}' is empty", hint="upload the file again")
+    return path
+
+
+@contextmanager
+def open_bytes(path: Path, name: str) -> Iterator[BinaryIO]:
+    """The bytes of the CSV text; of a zip archive those of its one .csv member.
+
+    Raises:
+        TerminalError: the archive is broken, or it does not hold exactly one .csv member.
+    """
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as plain:
+            yield plain
+        return
+    with zipfile.ZipFile(path) as archive:
+        members = [entry for entry in archive.namelist() if entry.lower().endswith(".csv")]
+        if len(members) != 1:
+            raise TerminalError(
+                f"file '{name}': the archive holds {len(members)} .csv files",
+                hint="put exactly one .csv file into the archive",
+            )
+        try:
+            with archive.open(members[0]) as member:
+                yield member  # type: ignore[misc]
+        except (zipfile.BadZipFile, RuntimeError) as error:
+            raise TerminalError(
+                f"file '{name}' cannot be unpacked: {error}", hint="upload the file again"
+            ) from None
+
+
+@contextmanager
+def open_rows(
+    path: Path, name: str, config: CsvConfig, *, strict: bool = False
+) -> Iterator["CsvReader"]:
+    """The rows as Python's csv reader sees them: slow, but it knows its line number.
+
+    Raises:
+        TerminalError: the text is not in the configured encoding, or the encoding is unknown.
+    """
+    encoding = "utf-8-sig" if config.encoding.lower() in ("utf-8", "utf8") else config.encoding
+    with open_bytes(path, name) as raw:
+        try:
+            text = io.TextIOWrapper(raw, encoding=encoding, newline="")
+            yield csv.reader(text, delimiter=config.delimiter, strict=strict)
+        except (UnicodeDecodeError, LookupError) as error:
+            raise TerminalError(
+                f"file '{name}' is not {config.encoding} text: {error}",
+                hint="set the connection's `encoding`, for example 'latin-1'",
+            ) from None
+
+
+def column_names(path: Path, name: str, config: CsvConfig) -> list[str]:
+    """The names in the header, or made ones when the file has none.
+
+    Raises:
+        TerminalError: no row at all, a column without a name, or a name that occurs twice.
+    """
+    with open_rows(path, name, config) as rows:
+        first = next(rows, None)
+    if not first:
+        raise TerminalError(f"file '{name}' has no rows", hint="upload the file again")
+    if not config.header:
+        return [f"column_{number}" for number in range(1, len(first) + 1)]
+    for number, column in enumerate(first, start=1):
+        if not column.strip():
+            raise TerminalError(
+                f"file '{name}', line 1: column {number} has no name", hint="name it in the file"
+            )
+        if column in first[: number - 1]:
+            raise TerminalError(
+                f"file '{name}', line 1: the name '{column}' occurs twice",
+                hint="give every column its own name",
+            )
+    return first
+
+
+def sample(path: Path, name: str, config: CsvConfig) -> list[list[str]]:
+    """The first rows after the header.
+
+    Raises:
+        TerminalError: a row has more or fewer fields than there are columns; names the line.
+    """
+    width = len(column_names(path, name, config))
+    found = []
+    with open_rows(path, name, config) as rows:
+        for row in islice(rows, int(config.header), SAMPLE_ROWS):
+            if row and len(row) != width:
+                raise broken_row(name, rows.line_num, width, len(row))
+            found.append(row)
+    return [row for row in found if row]
+
+
+def broken_row(name: str, line: int, expected: int, found: int) -> TerminalError:
+    """The error for a row that does not have as many fields as there are columns."""
+    return TerminalError(
+        f"file '{name}', line {line}: {found} fields where {expected} columns are expected",
+        hint="correct the line; a field that holds the delimiter or a line break needs quotes",
+    )
+
+
+def test(endpoint: Endpoint, files: Files) -> TestResult:
+    """Opens every file and reads its first rows."""
+    started = time.monotonic()
+    try:
+        config = parse(CsvConfig, endpoint.config)
+        if not files:
+            raise TerminalError("uploads: no file", hint="upload a CSV file")
+        for name in files:
+            sample(find(files, name), name, config)
+    except FabricError as error:
+        return TestResult(False, error.message, hint=error.hint)
+    return TestResult(True, f"{len(files)} files", round((time.monotonic() - started) * 1000))
+
+
+def discover(endpoint: Endpoint, files: Files) -> tuple[DiscoveredResource, ...]:
+    """One resource per file. A CSV file has no types: every column is text until typed.
+
+    Raises:
+        TerminalError: a file is missing, empty or broken.
+    """
+    config = parse(CsvConfig, endpoint.config)
+    return tuple(_resource(find(files, name), name, config) for name in sorted(files))
+
+
+def _resource(path: Path, name: str, config: CsvConfig) -> DiscoveredResource:
+    rows = sample(path, name, config)
+    columns = tuple(
+        _column(column, [row[index] for row in rows], config)
+        for index, column in enumerate(column_names(path, name, config))
+    )
+    return DiscoveredResource(name, columns, _row_estimate(path, rows))
+
+
+def _column(name: str, values: list[str], config: CsvConfig) -> DiscoveredColumn:
+    missing = any(value in config.null_values for value in values)
+    why_not = None
+    if missing:
+        why_not = "it can be empty; such rows would never be loaded"
+    elif not values or not all(TIMESTAMP.fullmatch(value) for value in values):
+        why_not = "its values are not timestamps like 2024-05-31T10:00:00Z"
+    return DiscoveredColumn(name, "text", missing, False, why_not is None, why_not)
+
+
+def _row_estimate(path: Path, rows: list[list[str]]) -> int:
+    if len(rows) < SAMPLE_ROWS - 1:
+        return len(rows)
+    size = path.stat().st_size
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            size = max(entry.file_size for entry in archive.infolist())
+    row_bytes = sum(len(",".join(row)) + 1 for row in rows) / len(rows)
+    return round(size / row_bytes)
+
+
+CSV = Connector(
+    name="csv",
+    label="CSV files",
+    description="Uploaded CSV files, plain or zipped.",
+    directions=frozenset({Direction.SOURCE}),
+    config=CsvConfig,
+    secrets=NoSecrets,
+    test=test,
+    discover=discover,
+    files=True,
+)

@@ -1,0 +1,134 @@
+"""Runs one load: from a plan to rows at the destination, and the evidence that they arrived."""
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from etlfabric_core.errors import FabricError, TerminalError
+from etlfabric_core.extract_load.fencing import WriterSession, open_session
+from etlfabric_core.extract_load.isolation import isolated
+from etlfabric_core.extract_load.lease import LeaseKeeper
+from etlfabric_core.extract_load.plan import LoadPlan, LoadResult
+
+if TYPE_CHECKING:
+    import dlt
+
+    from etlfabric_core.extract_load.progress import ProgressMeter
+    from etlfabric_core.extract_load.resources import PlannedTable
+
+
+def run_load(
+    plan: LoadPlan,
+    *,
+    work_dir: Path,
+    files: Mapping[str, Path],
+    lease: LeaseKeeper,
+    progress: Callable[[str, dict[str, int]], None],
+) -> LoadResult:
+    """Loads what the plan says, exactly once in effect, however often it is tried.
+
+    `files` maps the names of the source's files to their paths. `progress` gets the stage and
+    the rows per table about once a second. Nothing of an earlier try is used: dlt's state comes
+    from the destination, and its work directory is new and removed at the end.
+
+    Raises:
+        TerminalError: another try would fail in the same way.
+        TransientError: another try may succeed.
+    """
+    started = time.monotonic()
+    pipelines_dir = work_dir / "dlt"
+    shutil.rmtree(pipelines_dir, ignore_errors=True)
+    try:
+        lease.check()
+        with isolated(plan.config.batch_size), open_session(plan, lease.epoch) as session:
+            return _Load(plan, pipelines_dir, files, lease, session).run(progress, started)
+    except FabricError:
+        raise
+    except Exception as error:
+        from etlfabric_core.extract_load.failures import explained
+
+        raise explained(error, plan.destination) from None
+    finally:
+        shutil.rmtree(pipelines_dir, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Load:
+    plan: LoadPlan
+    pipelines_dir: Path
+    files: Mapping[str, Path]
+    lease: LeaseKeeper
+    session: WriterSession
+
+    def run(self, report: Callable[[str, dict[str, int]], None], started: float) -> LoadResult:
+        from etlfabric_core.extract_load import recovery, verdict
+        from etlfabric_core.extract_load.progress import ProgressMeter
+        from etlfabric_core.extract_load.resources import dlt_source, planned
+        from etlfabric_core.extract_load.sources import open_reader
+
+        orphans = recovery.remove_orphans(self.session)
+        meter = ProgressMeter(report)
+        with open_reader(self.plan.source, self.files, self.plan.config) as reader:
+            tables, skipped = planned(self.plan, reader)
+            pipeline = self._pipeline(tables, meter)
+            pipeline.sync_destination()
+            steps = verdict.Steps(pipeline.extract(dlt_source(self.plan.pipeline, tables)))
+        load_ids = tuple(steps.extract.loads_ids) if tables else ()
+        if load_ids:
+            normalized = pipeline.normalize()
+            loaded = self._load(pipeline, load_ids, tables)
+            steps = verdict.Steps(steps.extract, normalized, loaded)
+            meter.finish("load")
+        return LoadResult(
+            load_ids=load_ids,
+            tables=verdict.table_loads(tables, steps, meter.rows("load")),
+            skipped=tuple(skipped),
+            orphans_removed=orphans,
+            seconds=time.monotonic() - started,
+        )
+
+    def _pipeline(self, tables: "list[PlannedTable]", meter: "ProgressMeter") -> "dlt.Pipeline":
+        import dlt
+
+        from etlfabric_core.extract_load.destination import FencedPostgres, LoadGuard
+        from etlfabric_core.extract_load.progress import StageCollector
+
+        guard = LoadGuard(
+            writer=self.session.writer,
+            lease=self.lease,
+            meter=meter,
+            window=self.plan.window,
+            reloaded={
+                table.name: table.cursor.name
+                for table in tables
+                if table.is_reloaded and table.cursor
+            },
+        )
+        return dlt.pipeline(
+            pipeline_name=self.plan.pipeline,
+            pipelines_dir=str(self.pipelines_dir),
+            destination=FencedPostgres(self.plan.destination, guard),
+            dataset_name=self.plan.dataset,
+            progress=StageCollector(meter, {table.name for table in tables}),
+        )
+
+    def _load(
+        self, pipeline: "dlt.Pipeline", load_ids: tuple[str, ...], tables: "list[PlannedTable]"
+    ) -> Any:
+        from etlfabric_core.extract_load import recovery
+        from etlfabric_core.graph.configs import WriteDisposition
+
+        appended = [t.name for t in tables if t.disposition is WriteDisposition.APPEND]
+        with self.session.dataset_lock(self.lease):
+            self.lease.check()
+            recovery.register(self.session, load_ids, appended)
+            loaded = pipeline.load()
+            if pipeline.has_pending_data or not recovery.completed(self.session, load_ids):
+                raise TerminalError(
+                    "the destination does not list the load as complete",
+                    hint="run again; when it stays, report it with the run's id",
+                )
+        return loaded

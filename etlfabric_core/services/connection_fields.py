@@ -1,0 +1,136 @@
+"""The fields of a connection, checked against the record of its connector."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from etlfabric_core.access.network import AllowList, check_host
+from etlfabric_core.connectors.record import Connector, ConnectorModel, Model, parse
+from etlfabric_core.errors import InvalidConfig, Problem
+from etlfabric_core.extract_load.plan import FileRef
+from etlfabric_core.services import uploads
+
+KEPT = "***"
+INTERNAL_UPLOADS = "/internal/v1/uploads"
+
+
+async def checked_config(
+    session: AsyncSession, connector: Connector, given: Mapping[str, Any], allowed: AllowList
+) -> dict[str, Any]:
+    """The config as it is stored.
+
+    Raises:
+        InvalidConfig: a field is wrong, or the host lies inside the installation.
+        NotFound: an upload does not exist in this organization.
+        TransientError: the host's name cannot be resolved.
+    """
+    config = _parsed(connector.config, given, "config").model_dump(mode="json", by_alias=True)
+    if "host" in config:
+        await check_host(config["host"], allowed)
+    await file_refs(session, config)
+    return config
+
+
+def checked_secrets(connector: Connector, given: Mapping[str, str]) -> dict[str, str]:
+    """The secrets as plain values; empty ones are left out.
+
+    Raises:
+        InvalidConfig: one is unknown to the connector or of the wrong form.
+    """
+    return {
+        name: value for name, value in _plain(_parsed(connector.secrets, given, "secrets")) if value
+    }
+
+
+def merged_secrets(stored: Mapping[str, str], given: Mapping[str, str] | None) -> dict[str, str]:
+    """The secrets after a change: "***" stands for the stored value."""
+    if given is None:
+        return dict(stored)
+    return {name: stored.get(name, "") if value == KEPT else value for name, value in given.items()}
+
+
+async def file_refs(session: AsyncSession, config: Mapping[str, Any]) -> tuple[FileRef, ...]:
+    """The files that a config names by the ids of their uploads.
+
+    Raises:
+        NotFound: one does not exist in this organization.
+        InvalidConfig: two have the same name.
+    """
+    found = [await uploads.get(session, id) for id in config.get("uploads", ())]
+    names = [upload.filename for upload in found]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidConfig(
+            f"uploads: more than one file is called {', '.join(doubled)}",
+            hint="a pipeline names files by their names; rename one and upload it again",
+            problems=[Problem("two files have the same name", field="config.uploads")],
+        )
+    return tuple(
+        FileRef(
+            name=upload.filename,
+            sha256=upload.sha256,
+            size=upload.size,
+            url=f"{INTERNAL_UPLOADS}/{upload.sha256}",
+        )
+        for upload in found
+    )
+
+
+def checked_direction(connector: Connector, given: str | None) -> str:
+    """The direction as it is stored; by default all that the connector offers.
+
+    Raises:
+        InvalidConfig: the connector does not offer it.
+    """
+    offered = sorted(connector.directions)
+    if given is None:
+        return "both" if len(offered) > 1 else str(offered[0])
+    wanted = {"source", "destination"} if given == "both" else {given}
+    if not wanted <= set(offered):
+        raise InvalidConfig(
+            f"direction: {connector.label} can only be {' or '.join(offered)}",
+            hint="choose another direction or connector",
+            problems=[Problem("not offered by the connector", field="direction")],
+        )
+    return given
+
+
+def keep_secrets_home(
+    connector: Connector,
+    configs: tuple[Mapping[str, Any], Mapping[str, Any]],
+    stored: Mapping[str, str],
+    given: Mapping[str, str] | None,
+) -> None:
+    """A stored secret goes only to the host it was saved with, or a change could fish for it.
+
+    Raises:
+        InvalidConfig: the endpoint changed and a stored secret was to be kept.
+    """
+    old, new = configs
+    moved = [name for name in connector.endpoint_fields if old.get(name) != new.get(name)]
+    kept = sorted(name for name in stored if given is None or given.get(name) == KEPT)
+    if moved and kept:
+        raise InvalidConfig(
+            f"{', '.join(moved)} changed: enter {', '.join(kept)} again",
+            hint="a stored secret is never sent to another host",
+            problems=[Problem("enter it again", field=f"secrets.{name}") for name in kept],
+        )
+
+
+def _parsed(model: type[Model], given: Mapping[str, Any], part: str) -> Model:
+    """The connector's own check, its problems named as the request's fields."""
+    try:
+        return parse(model, given)
+    except InvalidConfig as error:
+        problems = [replace(item, field=f"{part}.{item.field}") for item in error.problems]
+        raise InvalidConfig(error.message, hint=error.hint, problems=problems) from None
+
+
+def _plain(model: ConnectorModel) -> list[tuple[str, str]]:
+    values = ((name, getattr(model, name)) for name in type(model).model_fields)
+    return [
+        (name, value.get_secret_value() if isinstance(value, SecretStr) else str(value or ""))
+        for name, value in values
+    ]

@@ -1,0 +1,200 @@
+"""What lies in the organization's part of the managed warehouse, read as its own role."""
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from etlfabric_core.access.principal import Principal
+from etlfabric_core.crypto import SecretBox
+from etlfabric_core.errors import NotFound, TerminalError
+from etlfabric_core.services import organizations, warehouse
+from etlfabric_core.services.warehouse import Warehouse
+from etlfabric_core.slugs import SLUG, STAGING_SUFFIX, physical_dataset
+from etlfabric_core.transform.plan import WarehouseLogin
+
+MAX_CELL = 10_000
+# Another organization's table is refused for lack of privilege: told in the same words.
+NO_SUCH_TABLE = (
+    asyncpg.UndefinedTableError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
+CATALOG = """
+SELECT n.nspname AS schema, c.relname AS name,
+       CASE WHEN c.relkind IN ('v', 'm') THEN 'view' ELSE 'table' END AS kind,
+       CASE WHEN c.reltuples < 0 THEN NULL ELSE c.reltuples::bigint END AS row_estimate,
+       array_agg(a.attname::text ORDER BY a.attnum) AS names,
+       array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum) AS types
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE pg_get_userbyid(n.nspowner) = current_user
+  AND c.relkind IN ('r', 'p', 'v', 'm')
+  AND n.nspname NOT LIKE '%\\_staging' AND c.relname NOT LIKE '\\_dlt\\_%'
+GROUP BY n.nspname, c.relname, c.relkind, c.reltuples
+ORDER BY n.nspname, c.relname
+"""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column and its PostgreSQL type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table or view. `row_estimate` is the planner's; None before the first analysis."""
+
+    dataset: str
+    name: str
+    kind: str
+    row_estimate: int | None
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which table of which organization."""
+
+    organization: str
+    dataset: str
+    table: str
+
+    def is_possible(self) -> bool:
+        """Whether such a dataset can be at all."""
+        dataset = SLUG.fullmatch(self.dataset) and not self.dataset.endswith(STAGING_SUFFIX)
+        return bool(dataset) and "\0" not in self.table
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The first rows of a table, in no particular order."""
+
+    columns: tuple[Column, ...]
+    rows: list[list[Any]]
+
+
+async def reader(
+    session: AsyncSession, principal: Principal, managed: Warehouse, box: SecretBox
+) -> WarehouseLogin:
+    """How to read as the organization's role.
+
+    Raises:
+        NotFound: the organization was deleted.
+    """
+    organization = await organizations.get(session, principal)
+    return warehouse.login(managed, box, organization, "public")
+
+
+async def list_all(managed: Warehouse, login: WarehouseLogin, principal: Principal) -> list[Table]:
+    """Every table and view of the organization, without those that loading keeps for itself.
+
+    Raises:
+        UpstreamUnavailable: the warehouse cannot be reached.
+        TerminalError: it took too long.
+    """
+    async with _reading(managed, login) as connection:
+        found = await connection.fetch(CATALOG)
+    prefix = f"{principal.org_slug}_"
+    return [
+        Table(
+            row["schema"].removeprefix(prefix),
+            row["name"],
+            row["kind"],
+            row["row_estimate"],
+            tuple(Column(*pair) for pair in zip(row["names"], row["types"], strict=True)),
+        )
+        for row in found
+    ]
+
+
+async def first_rows(
+    managed: Warehouse, login: WarehouseLogin, place: Place, *, limit: int
+) -> Rows:
+    """The first rows of one table, cells cut at 10,000 characters.
+
+    Raises:
+        NotFound: no such dataset or table in this organization.
+        UpstreamUnavailable: the warehouse cannot be reached.
+        TerminalError: it took too long.
+    """
+    if not place.is_possible():
+        raise _no_table(place)
+    async with _reading(managed, login) as connection:
+        query = await connection.fetchval(
+            "SELECT format('SELECT * FROM %I.%I LIMIT %s', $1::text, $2::text, $3::int)",
+            physical_dataset(place.organization, place.dataset),
+            place.table,
+            limit,
+        )
+        try:
+            statement = await connection.prepare(query)
+            found = await statement.fetch()
+        except NO_SUCH_TABLE as error:
+            raise _no_table(place) from error
+        columns = tuple(Column(a.name, a.type.name) for a in statement.get_attributes())
+    return Rows(columns, [[cell(value) for value in row.values()] for row in found])
+
+
+async def count_rows(managed: Warehouse, login: WarehouseLogin, place: Place) -> int:
+    """How many rows a table or view has now, counted.
+
+    Raises:
+        NotFound: no such dataset or table in this organization.
+        UpstreamUnavailable: the warehouse cannot be reached.
+        TerminalError: it took too long.
+    """
+    if not place.is_possible():
+        raise _no_table(place)
+    async with _reading(managed, login) as connection:
+        query = await connection.fetchval(
+            "SELECT format('SELECT count(*) FROM %I.%I', $1::text, $2::text)",
+            physical_dataset(place.organization, place.dataset),
+            place.table,
+        )
+        try:
+            return int(await connection.fetchval(query))
+        except NO_SUCH_TABLE as error:
+            raise _no_table(place) from error
+
+
+def cell(value: Any) -> Any:
+    """A value as JSON can say it."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return f"\\x{value[: MAX_CELL // 2].hex()}"
+    return str(value)[:MAX_CELL]
+
+
+@asynccontextmanager
+async def _reading(managed: Warehouse, login: WarehouseLogin) -> AsyncIterator[Any]:
+    try:
+        async with warehouse.reading(managed, login) as connection:
+            yield connection
+    except asyncpg.QueryCanceledError as error:
+        raise TerminalError(
+            f"reading took longer than {warehouse.READ_TIMEOUT_MS // 1000} s",
+            hint="if it is a view, make it a table, or give it fewer rows",
+        ) from error
+    except asyncpg.PostgresError as error:
+        raise TerminalError(f"the warehouse answered: {error}") from error
+
+
+def _no_table(place: Place) -> NotFound:
+    return NotFound(
+        f"table {place.dataset}.{place.table} does not exist", hint="GET /tables lists them"
+    )

@@ -1,0 +1,2 @@
+select carrier, airline_name
+from {{ ref('stg_airlines') }}

@@ -1,0 +1,19 @@
+"""What every test may use: a real PostgreSQL server of the test session's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.stack.ports import free_port
+from cli.stack.postgres import FAST_AND_LOOSE, EmbeddedPostgres
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A running server on a free port; gone at the end of the session."""
+    data_dir: Path = tmp_path_factory.mktemp("postgres") / "data"
+    server = EmbeddedPostgres(data_dir, free_port(), "test-superuser", settings=FAST_AND_LOOSE)
+    server.start()
+    yield server
+    server.stop()

@@ -1,0 +1,62 @@
+"""The whole running stack, once per test session, in a folder and on ports of its own."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.stack.layout import PROJECT, Layout
+from tests.e2e.running import Stack
+
+FOREIGN = ("ETLFABRIC_", "AIRFLOW")  # of a stack that the developer has running
+PORTS = 5  # Airflow's and the next two, the service's, PostgreSQL's
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """PostgreSQL, Airflow and the metadata service, healthy; all gone at the end."""
+    running = new_stack(tmp_path_factory.mktemp("stack") / "v r")  # a space, as paths may have
+    try:
+        running.etlfabric("up")
+        yield running
+    finally:
+        running.etlfabric("down", check=False)
+        if keep := os.environ.get("ETLFABRIC_KEEP_LOGS"):
+            shutil.copytree(running.layout.logs, keep, dirs_exist_ok=True)
+
+
+def new_stack(var: Path) -> Stack:
+    """A stack in `var` on free ports; not started."""
+    first = _free_neighbours(PORTS)
+    environment = {name: v for name, v in os.environ.items() if not name.startswith(FOREIGN)}
+    environment |= {
+        "ETLFABRIC_VAR": str(var),
+        "ETLFABRIC_AIRFLOW_PORT": str(first),
+        "ETLFABRIC_API_PORT": str(first + 3),
+        "ETLFABRIC_POSTGRES_PORT": str(first + 4),
+        # Tests have their sources on this machine.
+        "ETLFABRIC_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
+        "XDG_CONFIG_HOME": str(var.with_name(f"{var.name} config")),
+        "PYTHONPATH": os.pathsep.join((str(PROJECT), str(PROJECT / "plugins"))),
+    }
+    return Stack(Layout.from_environment(environment), environment)
+
+
+def _free_neighbours(count: int) -> int:
+    """The first of `count` neighbouring ports, below those that the kernel gives out."""
+    for first in range(20_000, 32_000, count):
+        probes = [socket.socket() for _ in range(count)]
+        try:
+            for offset, probe in enumerate(probes):
+                probe.bind(("127.0.0.1", first + offset))
+        except OSError:
+            continue
+        else:
+            return first
+        finally:
+            for probe in probes:
+                probe.close()
+    raise AssertionError(f"no {count} neighbouring ports are free")

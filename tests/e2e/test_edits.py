@@ -1,0 +1,65 @@
+"""From an edit to a DAG version, while a run is under way."""
+
+import time
+
+import pytest
+
+from tests.e2e.airflow_api import airflow_get
+from tests.e2e.running import Account, Stack, eventually
+
+pytestmark = [pytest.mark.stack]
+
+READING = b"id,value\n1,10\n2,20\n"
+EDIT_SECONDS = 10
+
+
+@pytest.mark.feature("K4", "X9", "F1", "F6")
+def test_an_edit_is_a_new_version_and_the_run_under_way_keeps_the_old_one(stack: Stack) -> None:
+    owner = stack.sign_up("editors")
+    owner.csv_pipeline("readings", {"readings": READING})
+    # The first model waits long enough for the edit to arrive in the middle of the run.
+    slow = "select count(*) as n, pg_sleep(12)::text as pause from {{ source('raw', 'readings') }}"
+    owner.model("slow", slow)
+    last = owner.model("last", "select 'old' as written_by from {{ ref('slow') }}")
+    first = owner.publish()["revision"]["number"]
+    run = owner.start()
+    eventually(
+        lambda: _states(owner, run), lambda states: states.get("slow") == "running", seconds=90
+    )
+    before = _versions(stack, owner.dag_id)
+
+    saved = owner.change_sql(last, "select 'new' as written_by from {{ ref('slow') }}")
+    assert saved.is_success, saved.text
+    assert owner.publish()["revision"]["number"] == first + 1
+    published = time.monotonic()
+    eventually(lambda: _versions(stack, owner.dag_id), lambda now: now > before, EDIT_SECONDS)
+    print(f"new DAG version {time.monotonic() - published:.1f} s after publishing")
+
+    assert owner.finished(run)["state"] == "success"
+    assert owner.rows("marts", "last") == [["old"]]
+    assert owner.finished(owner.start())["state"] == "success"
+    assert owner.rows("marts", "last") == [["new"]]
+
+
+@pytest.mark.feature("F6", "I1")
+def test_a_partial_run_skips_the_rest_in_one_step(stack: Stack) -> None:
+    owner = stack.sign_up("partial")
+    owner.csv_pipeline("readings", {"readings": READING})
+    owner.model("one", "select * from {{ source('raw', 'readings') }}")
+    owner.model("two", "select * from {{ ref('one') }}")
+    owner.publish()
+    assert owner.finished(owner.start())["state"] == "success"
+    run = owner.finished(owner.start("one"))
+    assert run["state"] == "success"
+    assert _states(owner, run) == {"readings": "skipped", "one": "success", "two": "skipped"}
+
+
+def _states(owner: Account, run: dict[str, object]) -> dict[str, str]:
+    tasks = owner.run(run)["tasks"]
+    return {task["node"]: task["state"] for task in tasks if task["node"]}
+
+
+def _versions(stack: Stack, dag_id: str) -> int:
+    """How many versions of a DAG Airflow has."""
+
+    return int(airflow_get(stack, f"/dags/{dag_id}/dagVersions")["total_entries"])

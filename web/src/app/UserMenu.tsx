@@ -1,0 +1,23 @@
+import { Avatar, Menu, UnstyledButton } from "@mantine/core";
+import { IconLogout } from "@tabler/icons-react";
+
+import { signOut } from "@/api/queries";
+import type { Me } from "@/api/types";
+
+/** Who is signed in, in which role, and the way out. */
+export function UserMenu({ me }: { me: Me | undefined }) {
+  const initials = me?.user.name.split(/\s+/).map((word) => word[0]).slice(0, 2).join("").toUpperCase();
+  return (
+    <Menu position="bottom-end" width={230}>
+      <Menu.Target>
+        <UnstyledButton aria-label="Account" style={{ borderRadius: "50%" }}>
+          <Avatar size={34} color="weave" variant="filled">{initials}</Avatar>
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label className="break">{me ? `${me.user.name} (${me.user.email}), ${me.role}` : ""}</Menu.Label>
+        <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void signOut()}>Sign out</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

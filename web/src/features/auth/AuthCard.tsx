@@ -1,0 +1,25 @@
+import { Box, Center, Group, Stack, Text, Title } from "@mantine/core";
+import { useEffect, type ReactNode } from "react";
+
+import { Logo } from "@/components/Logo";
+
+/** The frame of sign-in and sign-up. */
+export function AuthCard({ title, text, children }: { title: string; text: string; children: ReactNode }) {
+  useEffect(() => {
+    document.title = `${title} · ETL Fabric`;
+  }, [title]);
+  return (
+    <Center component="main" mih="100vh" p="md">
+      <Box className="surface" p="xl" w="100%" maw={430}>
+        <Stack gap="lg">
+          <Group gap="sm"><Logo size={36} /><Text fw={650} size="lg">ETL Fabric</Text></Group>
+          <div>
+            <Title order={1}>{title}</Title>
+            <Text c="dimmed" size="sm" mt={4}>{text}</Text>
+          </div>
+          {children}
+        </Stack>
+      </Box>
+    </Center>
+  );
+}

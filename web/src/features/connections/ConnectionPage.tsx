@@ -1,0 +1,61 @@
+import { Button, Group } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams } from "react-router";
+
+import { $api } from "@/api/client";
+import { changed, connection, connectors } from "@/api/queries";
+import type { Connection } from "@/api/types";
+import { DeleteButton } from "@/components/DeleteButton";
+import { Loaded } from "@/components/Loaded";
+import { Page, Panel } from "@/components/Page";
+import { StateBadge } from "@/components/StateBadge";
+import { ConnectionForm } from "./ConnectionForm";
+
+export function ConnectionPage() {
+  const { id = "" } = useParams();
+  const query = useQuery(connection(id));
+  return <Loaded query={query}>{(found) => <Opened key={`${found.id}`} connection={found} />}</Loaded>;
+}
+
+function Opened({ connection: found }: { connection: Connection }) {
+  const navigate = useNavigate();
+  const registry = useQuery(connectors());
+  const path = { params: { path: { id: found.id } } };
+  const save = $api.useMutation("patch", "/api/v1/connections/{id}", {
+    onSuccess: async () => {
+      await changed.connections();
+      notifications.show({ message: "Saved." });
+    },
+  });
+  const remove = $api.useMutation("delete", "/api/v1/connections/{id}", {
+    onSuccess: async () => {
+      await navigate("/connections");
+      await changed.connections();
+    },
+  });
+  const isSource = found.direction !== "destination" && !found.managed;
+  return (
+    <Page title={found.name} crumbs={[{ label: "Connections", to: "/connections" }]}
+      description={<Group gap="xs">{found.connector}, {found.direction} <StateBadge state={found.status} /> {found.status_message}</Group>}
+      actions={
+        <>
+          {isSource && <Button component={Link} to={`/pipelines/new?source=${found.id}`}>New pipeline from it</Button>}
+          {!found.managed && <DeleteButton what={`connection "${found.name}"`} error={remove.error} pending={remove.isPending} onConfirm={() => remove.mutate(path)} />}
+        </>
+      }>
+      <Panel>
+        <Loaded query={registry}>
+          {(list) => {
+            const connector = list.find(({ name }) => name === found.connector);
+            if (!connector) return <>The connector {found.connector} is not installed here.</>;
+            return (
+              <ConnectionForm connector={connector} connection={found} readOnly={found.managed} saving={save.isPending} error={save.error}
+                onSave={(body) => save.mutate({ ...path, body })} />
+            );
+          }}
+        </Loaded>
+      </Panel>
+    </Page>
+  );
+}

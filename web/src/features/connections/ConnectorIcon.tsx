@@ -1,0 +1,13 @@
+import { IconApi, IconDatabase, IconFileTypeCsv, IconPlugConnected } from "@tabler/icons-react";
+
+const ICONS: Record<string, typeof IconDatabase> = {
+  csv: IconFileTypeCsv,
+  postgres: IconDatabase,
+  sqlite: IconDatabase,
+  rest_api: IconApi,
+};
+
+export function ConnectorIcon({ connector, size = 22 }: { connector: string; size?: number }) {
+  const Icon = ICONS[connector] ?? IconPlugConnected;
+  return <Icon size={size} aria-hidden />;
+}
