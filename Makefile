@@ -53,8 +53,12 @@ install: .venv/installed
 	[ -x "$(BIN)/python" ] || { echo "making the virtual environment"; "$(PYTHON)" -m venv .venv; }
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check uv
 	echo "installing the locked packages (about 800 MB on disk)"
-	"$(BIN)/uv" pip install --quiet --python "$(BIN)/python" --requirement requirements.txt
-	"$(BIN)/uv" pip install --quiet --python "$(BIN)/python" --no-deps --editable .
+	# uv is fast; where it cannot reach the registry (a proxy, other certificates) pip often can.
+	export UV_SYSTEM_CERTS=true
+	"$(BIN)/uv" pip install --quiet --python "$(BIN)/python" --requirement requirements.txt \
+	  || "$(BIN)/python" -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	"$(BIN)/uv" pip install --quiet --python "$(BIN)/python" --no-deps --editable . \
+	  || "$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch .venv/installed
 
 # Node is needed only to build the interface; without it everything but the pages works.

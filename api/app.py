@@ -1,9 +1,12 @@
 """The metadata service, wired."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
 
 from api import errors, log, middleware, web
 from api.deps import Wiring
@@ -27,6 +30,7 @@ from api.routes import (
     uploads,
     workflows,
 )
+from etlfabric_core import sandbox
 from etlfabric_core.access.network import AllowList
 from etlfabric_core.crypto import SecretBox
 from etlfabric_core.db.engine import make_engine, make_sessions
@@ -73,12 +77,14 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.create_task(asyncio.to_thread(_warm_sandbox))
         yield
+        await warming
         await orchestrator.close()
         await engine.dispose()
 
     log.configure()
-    app = FastAPI(
+    app = FastAPIOffline(  # the viewer of /docs comes with the package, not from a CDN
         title="ETL Fabric",
         version="1",
         lifespan=lifespan,
@@ -104,3 +110,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     web.mount(app, settings.web_dir)
     return app
+
+
+def _warm_sandbox() -> None:
+    """The first check of a model does not wait for dbt's imports; operators see the isolation."""
+    sandbox.server.ensure()
+    structlog.get_logger().info("sandbox_ready", level=sandbox.level())

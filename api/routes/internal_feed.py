@@ -11,9 +11,9 @@ from api.deps import PlatformSessionDep, WiringDep
 from api.deps_internal import InternalCaller
 from api.errors import errors
 from etlfabric_core.errors import NotFound, Unauthenticated
-from etlfabric_core.services import dag_ids, feed, uploads
+from etlfabric_core.services import dag_ids, feed, refusals, uploads
 from etlfabric_core.services.publishing import BLOBS
-from etlfabric_core.specs.document import Publication, PublicationPage
+from etlfabric_core.specs.document import Publication, PublicationPage, Refused
 
 router = APIRouter(prefix="/internal/v1", tags=["internal"], include_in_schema=False)
 
@@ -47,6 +47,13 @@ async def spec(
 ) -> Publication:
     """The newest publication of a workflow, at or below `at`."""
     return await feed.publication(session, org=org, workflow=workflow, at=at)
+
+
+@router.post("/refusals", status_code=204, responses=errors(Unauthenticated, NotFound))
+async def refuse(body: Refused, caller: InternalCaller, wiring: WiringDep) -> None:
+    """A publication could not be built: its organization is to know."""
+    async with dag_ids.place(wiring.sessions, body.dag_id) as (session, place):
+        await refusals.record(session, place, seq=body.seq, reason=body.reason)
 
 
 @router.get("/blobs/{sha256}", responses=errors(Unauthenticated, NotFound))

@@ -96,9 +96,8 @@ def list_runs(
         typer.echo(json.dumps(page["items"]))
         return
     for item in page["items"]:
-        typer.echo(
-            f"{item['state']:10} {item['start_date'] or '-':32} {item['dag_id']:30} {item['run_id']}"
-        )
+        started = item["start_date"] or "-"
+        typer.echo(f"{item['state']:10} {started:32} {item['dag_id']:30} {item['run_id']}")
 
 
 def logs(

@@ -23,7 +23,6 @@ from etlfabric_core.errors import Conflict, TerminalError
 UP_SECONDS = 420
 DOWN_SECONDS = 3 * DRAIN_SECONDS
 LOG_TAIL_LINES = 25
-AIRFLOW_LOG_PORTS = 2  # the scheduler and the triggerer serve logs on the next two ports
 AIRFLOW_PARTS = ("scheduler", "dag-processor", "triggerer")
 Say = Callable[[str], None]
 
@@ -140,21 +139,19 @@ def _signal(process: psutil.Process, sig: int) -> None:
 
 
 def _check_ports(layout: Layout) -> None:
-    wanted = [(name, layout.ports[name]) for name in PORT_SETTINGS]
-    base = layout.ports["airflow"]
-    wanted += [("airflow", base + offset) for offset in range(1, AIRFLOW_LOG_PORTS + 1)]
-    for name, port in wanted:
+    if len(set(layout.ports.values())) < len(layout.ports):
+        settings = ", ".join(setting for setting, _ in PORT_SETTINGS.values())
+        raise Conflict(
+            f"two parts would share a port: {dict(layout.ports)}",
+            hint=f"Give each its own: {settings}",
+        )
+    for name, (setting, _) in PORT_SETTINGS.items():
+        port = layout.ports[name]
         if is_taken(port):
-            setting = PORT_SETTINGS[name][0]
             raise Conflict(
                 f"port {port}, which {name} needs, is taken by another program",
                 hint=f"End that program, or choose another port: {setting}=<free port> make up",
             )
-    if len({port for _, port in wanted}) < len(wanted):
-        raise Conflict(
-            f"two parts would share a port: {', '.join(f'{n} {p}' for n, p in wanted)}",
-            hint="Airflow needs its port and the next two; move one of the settings.",
-        )
 
 
 def _start_supervisor(layout: Layout) -> None:

@@ -133,6 +133,7 @@ class Environment:
             | {
                 "PYTHONPATH": path,
                 "PYTHONUNBUFFERED": "1",
+                "SPT_NOENV": "1",  # Airflow's process titles would overwrite the mark
                 MARKER: str(self.layout.var),
             }
         )

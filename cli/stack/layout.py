@@ -98,6 +98,6 @@ def _port(setting: str, value: str | int) -> int:
         port = int(value)
     except ValueError:
         port = 0
-    if not 0 < port < 65534:
-        raise InvalidConfig(f"{setting}={value} is not a port", hint="Give a number up to 65533.")
+    if not 0 < port < 65536:
+        raise InvalidConfig(f"{setting}={value} is not a port", hint="Give a number up to 65535.")
     return port

@@ -28,7 +28,6 @@ class Part:
     start: Callable[[IO[bytes]], "subprocess.Popen[bytes]"]
     after: tuple[str, ...] = ()
     ready: Callable[[], bool] | None = None
-    moved_by: str | None = None
 
     @property
     def is_job(self) -> bool:
@@ -52,9 +51,12 @@ def parts(environment: Environment) -> tuple[Part, ...]:
             _airflow(environment, "api-server", "--host", "127.0.0.1", "--workers", "1"),
             ("airflow-migrate",),
             lambda: answers(f"{layout.airflow_url}/api/v2/version"),
-            "ETLFABRIC_AIRFLOW_PORT",
         ),
-        *(_component(environment, name) for name in ("scheduler", "dag-processor", "triggerer")),
+        # On one machine the api-server reads the logs of tasks from disk; Airflow's log servers
+        # would listen on every interface.
+        _component(environment, "scheduler", "--skip-serve-logs"),
+        _component(environment, "triggerer", "--skip-serve-logs"),
+        _component(environment, "dag-processor"),
         Part(
             "api",
             command(
@@ -63,7 +65,6 @@ def parts(environment: Environment) -> tuple[Part, ...]:
             ),
             ("migrate",),
             lambda: answers(f"{layout.api_url}/healthz"),
-            "ETLFABRIC_API_PORT",
         ),
     )
 
@@ -92,17 +93,16 @@ def _postgres(server: EmbeddedPostgres) -> Part:
         server.process = server.spawn(log)
         return server.process
 
-    return Part("postgres", start, (), server.ready, "ETLFABRIC_POSTGRES_PORT")
+    return Part("postgres", start, (), server.ready)
 
 
-def _component(environment: Environment, name: str) -> Part:
+def _component(environment: Environment, name: str, *options: str) -> Part:
     url = environment.layout.airflow_url
     return Part(
         name,
-        _airflow(environment, name),
+        _airflow(environment, name, *options),
         ("airflow-migrate",),
         lambda: airflow_health(url).get(name) == "healthy",
-        "ETLFABRIC_AIRFLOW_PORT",
     )
 
 

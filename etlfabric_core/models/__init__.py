@@ -8,6 +8,7 @@ from etlfabric_core.models.lease import PipelineLease
 from etlfabric_core.models.node import Node
 from etlfabric_core.models.organization import Membership, Organization, User
 from etlfabric_core.models.refresh_token import RefreshToken
+from etlfabric_core.models.refusal import Refusal
 from etlfabric_core.models.revision import PublicationRow, Revision
 from etlfabric_core.models.run_event import RunEvent, TaskResult
 from etlfabric_core.models.schedule import Schedule
@@ -26,6 +27,7 @@ __all__ = [
     "PipelineLease",
     "PublicationRow",
     "RefreshToken",
+    "Refusal",
     "Revision",
     "RunEvent",
     "Schedule",

@@ -35,6 +35,7 @@ class PublicationRow(OrgOwned, Base):
     __tablename__ = "publication"
     __table_args__ = (
         within_org("workflow_id", target="workflow"),
+        key_within_org(),
         Index("ix_publication_workflow", "org_slug", "workflow_slug", "id"),
     )
     workflow_id: Mapped[int]

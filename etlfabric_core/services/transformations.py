@@ -215,11 +215,12 @@ async def _first_rows(managed: Warehouse, candidate: _Candidate, sql: str, limit
         async with warehouse.reading(managed, candidate.login) as connection:
             statement = await connection.prepare(query)
             found = await statement.fetch()
+            attributes = statement.get_attributes()
     except asyncpg.PostgresError as error:
         message, hint = str(error), "run the pipelines and models that it reads first"
         if isinstance(error, asyncpg.QueryCanceledError):
             message, hint = "the query took too long", "read less, for example by a WHERE"
         problem = Problem(message, node=candidate.slug)
         raise InvalidConfig(message, hint=hint, problems=[problem]) from error
-    columns = tuple(Column(one.name, one.type.name) for one in statement.get_attributes())
+    columns = tuple(Column(one.name, one.type.name) for one in attributes)
     return Rows(columns, [[cell(value) for value in row.values()] for row in found])

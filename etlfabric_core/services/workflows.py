@@ -14,7 +14,7 @@ from etlfabric_core.errors import Problem
 from etlfabric_core.graph.checks import problems_of
 from etlfabric_core.graph.topology import EdgePair
 from etlfabric_core.models import Edge, Node, Schedule, Workflow
-from etlfabric_core.services import audit, publishing, workflow_state
+from etlfabric_core.services import audit, publishing, refusals, workflow_state
 from etlfabric_core.services.naming import new_slug, require_free
 from etlfabric_core.specs.state import graph_of
 
@@ -91,7 +91,7 @@ async def delete(session: AsyncSession, principal: Principal, id: int) -> None:
 
 
 async def graph(session: AsyncSession, principal: Principal, id: int) -> GraphView:
-    """The workflow as a graph, checked by every rule that needs no dbt.
+    """The workflow as a graph, with what our rules and Airflow's side find wrong with it.
 
     Raises:
         NotFound: no such workflow.
@@ -102,4 +102,6 @@ async def graph(session: AsyncSession, principal: Principal, id: int) -> GraphVi
     )
     edges = await session.scalars(org_select(Edge).where(Edge.workflow_id == id).order_by(Edge.id))
     seen = graph_of(await workflow_state.load(session, principal, workflow))
-    return GraphView(workflow, tuple(nodes), tuple(edges), seen.derived, problems_of(seen))
+    refused = await refusals.problem_of(session, workflow)
+    problems = (*((refused,) if refused else ()), *problems_of(seen))
+    return GraphView(workflow, tuple(nodes), tuple(edges), seen.derived, problems)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 from cron_descriptor import CasingTypeEnum, ExpressionDescriptor, Options
@@ -70,5 +70,5 @@ def _times(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
 def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
     """The moment at which a wall clock shows that time; in a gap, as if the clock ran on."""
     first, later = (wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    gap = (first.utcoffset() or 0) < (later.utcoffset() or 0)  # type: ignore[operator]
-    return (first if gap else later).astimezone(UTC)
+    before, after = (moment.utcoffset() or timedelta() for moment in (first, later))
+    return (first if before < after else later).astimezone(UTC)

@@ -78,3 +78,11 @@ class PublicationPage(_Document):
     last_seq: int
     complete: bool
     publications: tuple[Publication, ...]
+
+
+class Refused(_Document):
+    """Airflow's side could not build a publication; the workflow's last good one stays."""
+
+    dag_id: str
+    seq: int
+    reason: str = Field(max_length=4000)

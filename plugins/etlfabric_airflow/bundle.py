@@ -15,8 +15,8 @@ from etlfabric_airflow import feed
 from etlfabric_airflow.service import Service
 from etlfabric_airflow.store import Store, write_atomically
 from etlfabric_airflow.timeouts import OutOfTime, time_limit
-from etlfabric_core.errors import FabricError, NotFound, TransientError
-from etlfabric_core.specs.document import DagSpec
+from etlfabric_core.errors import FabricError, NotFound, TerminalError, TransientError
+from etlfabric_core.specs.document import DagSpec, Refused
 
 REFRESH_SECONDS = 2.0  # refresh() runs inside the dag-processor's only loop
 REQUEST_SECONDS = 1.0
@@ -102,6 +102,7 @@ class FabricBundle(BaseDagBundle):
         if not had_manifest:
             self._fetch_manifest(entry, service, spec)
         if had_manifest and self.store.is_parsed(entry):
+            self._tell_refusal(entry, service)
             del waiting[entry]
             return
         waiting[entry] = time.monotonic()
@@ -112,6 +113,17 @@ class FabricBundle(BaseDagBundle):
             feed.fetch_manifest(self.store, service, spec)
         except FabricError as error:
             log.error("the manifest of %s is still missing: %s", entry, error.message)
+
+    def _tell_refusal(self, entry: str, service: Service) -> None:
+        """The organization learns what could not be built; the operators' log has it anyway."""
+        refusal = self.store.refusal(entry)
+        if refusal is None:
+            return
+        seq, reason = refusal
+        try:
+            service.refuse(Refused(dag_id=entry, seq=seq, reason=reason[:4000]))
+        except TerminalError as error:  # the workflow is gone by now
+            log.warning("nobody to tell that %s was refused: %s", entry, error.message)
 
     @contextmanager
     def _only_one(self) -> Iterator[bool]:

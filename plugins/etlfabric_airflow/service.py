@@ -20,7 +20,7 @@ from etlfabric_core.specs.context import (
     RunContext,
     TaskReport,
 )
-from etlfabric_core.specs.document import Publication
+from etlfabric_core.specs.document import Publication, Refused
 
 _PREFIX = "/internal/v1"
 _RETRIABLE = frozenset({408, 425, 429})
@@ -62,6 +62,10 @@ class Service:
         content = self.get(f"/blobs/{sha256}")
         verify(hashlib.sha256(content).hexdigest(), sha256)
         return content
+
+    def refuse(self, refused: Refused) -> None:
+        """Tell the service, and so the organization, what could not be built."""
+        self._ask("POST", "/refusals", content=refused.model_dump_json())
 
     def run_context(self, request: ContextRequest) -> RunContext:
         answer = self._ask("POST", "/run-context", content=request.model_dump_json())

@@ -198,6 +198,14 @@ class Store:
         seqs = self.spec_seqs(entry)
         return not seqs or self.receipt(entry).get("seen", 0) >= seqs[0]
 
+    def refusal(self, entry: str) -> tuple[int, str] | None:
+        """Seq and reason, when the newest spec of a workflow was read and could not be built."""
+        receipt = self.receipt(entry)
+        seen = receipt.get("seen", 0)
+        if receipt.get("good") == seen or not self.error_file(entry, seen).exists():
+            return None
+        return seen, str(json.loads(self.error_file(entry, seen).read_bytes())["reason"])
+
     def unparsed(self) -> list[str]:
         """Entries whose newest spec the dag-processor has not read. Looks at every entry."""
         stems = sorted(path.stem for path in self.entries().glob("*.py"))

@@ -20,6 +20,8 @@ PUBLIC = {
     "/api/v1/auth/logout",
     "/healthz",
     "/readyz",
+    "/docs",
+    "/docs/oauth2-redirect",
 }
 # Anybody who is signed in may, whatever the role.
 ANY_ROLE = {

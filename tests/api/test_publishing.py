@@ -6,6 +6,7 @@ import json
 import zipfile
 from typing import Any
 
+import asyncpg
 import pytest
 
 from etlfabric_core.settings import Settings
@@ -278,3 +279,64 @@ async def test_a_blob_is_named_by_its_hash_alone(client: Any, airflow: dict[str,
     for name in ("..%2Fuploads%2Fx", "x" * 64, "0" * 63):
         answer = await client.get(f"{INTERNAL}/blobs/{name}", headers=airflow)
         assert answer.status_code in (404, 422)
+
+
+@pytest.mark.feature("F7")
+async def test_failed_rows_are_read_from_the_organizations_own_schema_only(
+    two_orgs: Any, settings: Settings
+) -> None:
+    client, other = two_orgs.a, two_orgs.b
+    workflow = await main_workflow(client)
+    stored = await post(client, "transformations", model(workflow, "numbers", "select 1 as n"), 201)
+    await post(
+        other,
+        "transformations",
+        model(await main_workflow(other), "numbers", "select 1 as n"),
+        201,
+    )
+    for org in (client, other):
+        url = settings.warehouse_url.get_secret_value()
+        admin = await asyncpg.connect(url)
+        table = f"{org.slug}_test_failures.not_null_numbers_n"
+        await admin.execute(f"SET ROLE org_{org.slug}")
+        await admin.execute(f"CREATE TABLE {table} AS SELECT 7 AS n, '{org.slug}' AS who")
+        await admin.close()
+    results = [
+        {
+            "unique_id": f"test.{number}",
+            "status": "warn",
+            "failures": 1,
+            "failures_relation": relation,
+            "seconds": 0.1,
+        }
+        for number, relation in enumerate(
+            (
+                f'"warehouse"."{client.slug}_test_failures"."not_null_numbers_n"',
+                f"{other.slug}_test_failures.not_null_numbers_n",
+                f"{client.slug}_test_failures.long_gone",
+            )
+        )
+    ]
+    report = {
+        "run": {
+            "dag_id": f"{client.slug}.main",
+            "run_id": "manual__1",
+            "run_type": "manual",
+            "node": "numbers",
+            "revision": 1,
+            "try_number": 1,
+        },
+        "outcome": "success",
+        "transform": {"nodes": results, "seconds": 1.0},
+    }
+    token = settings.internal_token.get_secret_value()
+    sent = await client.post(
+        f"{INTERNAL}/reports", json=report, headers={"Authorization": f"Bearer {token}"}
+    )
+    assert sent.status_code == 204, sent.text
+    url = f"{API}/transformations/{stored['id']}/failures"
+    found = (await client.get(url, params={"run_id": "manual__1"})).json()["items"]
+    assert found[0]["rows"]["rows"] == [[7, client.slug]]
+    assert [one["rows"] for one in found[1:]] == [None, None]
+    assert (await client.get(url)).json()["items"] == found
+    assert (await client.get(url, params={"run_id": "manual__2"})).json()["items"] == []

@@ -12,7 +12,7 @@ from cli.stack.layout import PROJECT, Layout
 from tests.e2e.running import Stack
 
 FOREIGN = ("ETLFABRIC_", "AIRFLOW")  # of a stack that the developer has running
-PORTS = 5  # Airflow's and the next two, the service's, PostgreSQL's
+PORTS = 3  # Airflow's, the service's, PostgreSQL's
 
 
 @pytest.fixture(scope="session")
@@ -30,13 +30,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def new_stack(var: Path) -> Stack:
     """A stack in `var` on free ports; not started."""
-    first = _free_neighbours(PORTS)
+    first = _free_ports(PORTS)
     environment = {name: v for name, v in os.environ.items() if not name.startswith(FOREIGN)}
     environment |= {
         "ETLFABRIC_VAR": str(var),
         "ETLFABRIC_AIRFLOW_PORT": str(first),
-        "ETLFABRIC_API_PORT": str(first + 3),
-        "ETLFABRIC_POSTGRES_PORT": str(first + 4),
+        "ETLFABRIC_API_PORT": str(first + 1),
+        "ETLFABRIC_POSTGRES_PORT": str(first + 2),
         # Tests have their sources on this machine.
         "ETLFABRIC_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
         "XDG_CONFIG_HOME": str(var.with_name(f"{var.name} config")),
@@ -45,8 +45,8 @@ def new_stack(var: Path) -> Stack:
     return Stack(Layout.from_environment(environment), environment)
 
 
-def _free_neighbours(count: int) -> int:
-    """The first of `count` neighbouring ports, below those that the kernel gives out."""
+def _free_ports(count: int) -> int:
+    """The first of `count` free ports in a row, below those that the kernel gives out."""
     for first in range(20_000, 32_000, count):
         probes = [socket.socket() for _ in range(count)]
         try:
@@ -59,4 +59,4 @@ def _free_neighbours(count: int) -> int:
         finally:
             for probe in probes:
                 probe.close()
-    raise AssertionError(f"no {count} neighbouring ports are free")
+    raise AssertionError(f"no {count} ports in a row are free")

@@ -69,7 +69,8 @@ def test_gaps_in_the_data_are_warnings_and_the_run_is_green(demo: Account) -> No
     assert to_planes > 10_000, "flights whose plane is not listed"
     assert to_airports > 1_000, "flights to airports that are not listed"
     assert {node["status"] for node in tests.values()} == {"pass", "warn"}
-    assert tests["no_departure_two_hours_early"]["status"] == "pass"
+    singular = [node for name, node in tests.items() if "no_departure_two_hours_early" in name]
+    assert [node["status"] for node in singular] == ["pass"]
 
 
 @pytest.mark.feature("K4", "C4", "X5")

@@ -37,7 +37,7 @@ def _working(stack: Stack, name: str) -> Account:
     ("sql", "line", "part"),
     [
         ("select 1 as a,\n  {{ ref('nowhere') }}.x", None, "nowhere"),
-        ("select *\nfrom {{ source('raw', 'readings') }}\nwher value > 1", 3, "syntax"),
+        ("select *\nfrom {{ source('raw', 'readings') }}\nwher value > 1", 3, "unexpected token"),
         ("select 1\n{% if true %}", None, "endif"),
         (
             "select value,\n       missing_column\nfrom {{ source('raw', 'readings') }}",
@@ -72,6 +72,10 @@ def test_a_corrupted_document_harms_neither_the_neighbour_nor_the_last_good_dag(
     eventually(lambda: refusal / f"{seq}.error.json", lambda file: file.exists(), 30)
     reason = json.loads((refusal / f"{seq}.error.json").read_text())["reason"]
     assert "telepathy" in reason
+    path = f"/workflows/{owner.workflow()['id']}/graph"
+    told = eventually(lambda: owner.get(path)["problems"], bool)
+    assert "telepathy" in told[0]["message"], "the organization is told, too"
+    assert not neighbour.get(f"/workflows/{neighbour.workflow()['id']}/graph")["problems"]
     assert is_live(stack, owner.dag_id)
     assert is_live(stack, neighbour.dag_id)
     for account in (owner, neighbour):
@@ -84,13 +88,13 @@ def test_a_service_that_hangs_hides_no_dag_and_is_followed_again(
 ) -> None:
     owner, neighbour = neighbours
     stored = next(m for m in owner.get("/transformations")["items"] if m["slug"] == "totals")
+    dag_ids = owner.dag_id, neighbour.dag_id
     pid = int((stack.layout.pid_file("api")).read_text().split()[0])
     os.kill(pid, signal.SIGSTOP)
     try:
         failures = _refresh_failures(stack)
         eventually(lambda: _refresh_failures(stack), lambda now: now >= failures + 3, 60)
-        assert is_live(stack, owner.dag_id)
-        assert is_live(stack, neighbour.dag_id)
+        assert all(is_live(stack, dag_id) for dag_id in dag_ids)
     finally:
         os.kill(pid, signal.SIGCONT)
     sql = "select 2 * sum(value::int) as total from {{ source('raw', 'readings') }}"

@@ -3,7 +3,7 @@ export interface Problem {
   message: string;
   field?: string | null;
   node?: string | null;
-  edge?: [string, string] | string[] | null;
+  edge?: string[] | null;
   line?: number | null;
 }
 

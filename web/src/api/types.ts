@@ -1,4 +1,5 @@
 /** Short names for the bodies of the generated schema. */
+import type { Problem } from "./errors";
 import type { components } from "./schema";
 
 type Schemas = components["schemas"];
@@ -18,7 +19,7 @@ export type RunResult = Schemas["ResultOut"];
 export type DbtResult = Schemas["DbtNodeResult"];
 export type LogLine = Schemas["LogLineOut"];
 export type Workflow = Schemas["WorkflowOut"];
-export type Graph = Schemas["GraphOut"];
+export type Graph = Omit<Schemas["GraphOut"], "problems"> & { problems: Problem[] };
 export type GraphNode = Schemas["GraphNodeOut"];
 export type Revision = Schemas["RevisionOut"];
 export type Schedule = Schemas["ScheduleOut"];

@@ -1,4 +1,4 @@
-import { Button, Group, Select, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
+import { Anchor, Button, Group, Select, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -63,10 +63,10 @@ export function PipelineForm({ pipeline, source, onSource, saving, error, onSave
     <form onSubmit={form.onSubmit(save)} noValidate>
       <Stack>
         <Panel title="1. Source">
-          <Select label="Source connection" required maw={420} disabled={Boolean(pipeline)} value={sourceId ?? null} placeholder="Choose a connection" searchable
+          <Select label="Source connection" required maw={420} readOnly={Boolean(pipeline)} value={sourceId ?? null} placeholder="Choose a connection" searchable
             data={(sources.data?.items ?? []).filter(({ direction, managed }) => direction !== "destination" && !managed).map((item) => ({ value: String(item.id), label: `${item.name} (${item.connector})` }))}
             onChange={(id) => (setSelection({}), onSource?.(id))} />
-          <Text size="sm" mt="xs"><Link to="/connections/new">Make a new connection</Link></Text>
+          {!pipeline && <Anchor component={Link} to="/connections/new" size="sm" mt="xs" display="inline-block">Make a new connection</Anchor>}
         </Panel>
         <Panel title="2. What to load">
           {!sourceId && <Text size="sm" c="dimmed">Choose the source first; its tables and files are listed here.</Text>}
@@ -85,7 +85,7 @@ export function PipelineForm({ pipeline, source, onSource, saving, error, onSave
             <TextInput label="Pipeline name" required {...form.getInputProps("name")} error={form.errors.name ?? remote.name} />
             <TextInput label="Dataset" required description="The schema in the managed warehouse." inputWrapperOrder={["label", "input", "description", "error"]}
               {...form.getInputProps("dataset")} error={form.errors.dataset ?? remote.dataset} />
-            <Select label="Workflow" required allowDeselect={false} disabled={Boolean(pipeline)} data={(flows.data?.items ?? []).map((item) => ({ value: String(item.id), label: item.name }))}
+            <Select label="Workflow" required allowDeselect={false} readOnly={Boolean(pipeline)} data={(flows.data?.items ?? []).map((item) => ({ value: String(item.id), label: item.name }))}
               value={workflow || null} onChange={(value) => form.setFieldValue("workflow", value ?? "")} />
           </SimpleGrid>
         </Panel>

@@ -3,7 +3,7 @@ import { IconRefresh } from "@tabler/icons-react";
 import { useState } from "react";
 
 import type { Resource, ResourceConfig } from "@/api/types";
-import { proposal, withDisposition, type Disposition, type Selection } from "./selection";
+import { chosenAs, proposal, vanished, withDisposition, without, type Disposition, type Selection } from "./selection";
 
 const DISPOSITIONS = [
   { value: "append", label: "append: add the rows" },
@@ -26,15 +26,12 @@ export function ResourcePicker({ resources, selection, errors, refreshing, onRef
   const found = resources
     .filter(({ name }) => name.toLowerCase().includes(search.toLowerCase()))
     .sort((a, b) => a.name.localeCompare(b.name));
-  const chosen = found.filter(({ name }) => selection[name]).length;
+  const chosen = found.filter(({ name }) => chosenAs(selection, name)).length;
 
   function toggle(list: Resource[], on: boolean) {
-    const next = { ...selection };
-    for (const resource of list) {
-      if (!on) delete next[resource.name];
-      else next[resource.name] ??= proposal(resource);
-    }
-    onChange(next);
+    if (!on) return onChange(without(selection, list.map(({ name }) => chosenAs(selection, name))));
+    const added = list.filter(({ name }) => !chosenAs(selection, name));
+    onChange({ ...selection, ...Object.fromEntries(added.map((resource) => [resource.name, proposal(resource)])) });
   }
 
   return (
@@ -58,13 +55,22 @@ export function ResourcePicker({ resources, selection, errors, refreshing, onRef
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {found.map((resource) => (
-              <Row key={resource.name} resource={resource} config={selection[resource.name]} error={errors[resource.name]}
-                onToggle={(on) => toggle([resource], on)} onChange={(config) => onChange({ ...selection, [resource.name]: config })} />
-            ))}
+            {found.map((resource) => {
+              const key = chosenAs(selection, resource.name) ?? resource.name;
+              return (
+                <Row key={resource.name} resource={resource} config={selection[key]} error={errors[key]}
+                  onToggle={(on) => toggle([resource], on)} onChange={(config) => onChange({ ...selection, [key]: config })} />
+              );
+            })}
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
+      {vanished(selection, resources).map((name) => (
+        <Group key={name} gap="xs" mt="xs" role="alert">
+          <Text size="sm">"{name}" is chosen, but it is not at the source any more.</Text>
+          <Button size="compact-xs" variant="default" aria-label={`Remove ${name}`} onClick={() => onChange(without(selection, [name]))}>Remove</Button>
+        </Group>
+      ))}
       {!found.length && <Text size="sm" c="dimmed">{resources.length ? "No resource is called like that." : "The source holds no table or file."}</Text>}
     </>
   );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Resource } from "@/api/types";
-import { proposal, selected, selectionErrors, tableName, withDisposition } from "./selection";
+import { chosenAs, proposal, selected, selectionErrors, tableName, vanished, withDisposition } from "./selection";
 
 const resource = (name: string, primary_key: string[] = []): Resource => ({
   name, primary_key, cursor_candidates: [], columns: [], row_estimate: null,
@@ -23,6 +23,13 @@ describe("selection", () => {
 
   it("finds a stored choice by its name at the source", () => {
     expect(Object.keys(selected([proposal(resource("a.csv")), proposal(resource("b"))]))).toEqual(["a.csv", "b"]);
+  });
+
+  it("knows a file by its name without ending, and what has vanished", () => {
+    const selection = selected([{ ...proposal(resource("orders")), source: null }, proposal(resource("gone.csv"))]);
+    expect(chosenAs(selection, "orders.csv")).toBe("orders");
+    expect(chosenAs(selection, "other.csv")).toBeNull();
+    expect(vanished(selection, [resource("orders.csv")])).toEqual(["gone.csv"]);
   });
 
   it("refuses merge without key and two resources in one table", () => {

@@ -24,6 +24,26 @@ export function proposal(resource: Resource): ResourceConfig {
   };
 }
 
+/**
+ * The name under which a choice stands: a resource is also known by its name without ending, as
+ * the service finds "orders" in orders.csv.
+ */
+export function chosenAs(selection: Selection, resource: string): string | null {
+  if (selection[resource]) return resource;
+  const stem = tableName(resource);
+  return selection[stem] ? stem : null;
+}
+
+/** What was chosen earlier and is not at the source any more. */
+export function vanished(selection: Selection, resources: Resource[]): string[] {
+  const here = new Set(resources.map(({ name }) => chosenAs(selection, name)));
+  return Object.keys(selection).filter((name) => !here.has(name));
+}
+
+export function without(selection: Selection, names: (string | null)[]): Selection {
+  return Object.fromEntries(Object.entries(selection).filter(([name]) => !names.includes(name)));
+}
+
 /** The stored choice, by the name at the source. */
 export function selected(resources: ResourceConfig[]): Selection {
   return Object.fromEntries(resources.map((config) => [config.source ?? config.name, config]));

@@ -54,7 +54,7 @@ function Message({ result, onRows }: { result: DbtResult; onRows: () => void }) 
   return (
     <>
       {result.message && <Text size="sm" className="break" style={{ whiteSpace: "pre-wrap" }}>{result.message}</Text>}
-      {Boolean(result.failures) && <Button size="compact-xs" variant="default" onClick={onRows}>See the {result.failures} rows</Button>}
+      {Boolean(result.failures) && <Button size="compact-xs" variant="default" onClick={onRows}>{result.failures === 1 ? "See the row" : `See the ${result.failures} rows`}</Button>}
     </>
   );
 }

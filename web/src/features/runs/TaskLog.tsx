@@ -9,6 +9,8 @@ import { Loaded } from "@/components/Loaded";
 import { useParam } from "@/components/useParam";
 
 const POLL_MS = 2_000;
+/** Airflow folds groups of lines; here their titles stay and the closing marks go. */
+const isShown = ({ event }: LogLine) => !event.startsWith("::endgroup::");
 const isError = ({ level }: LogLine) => level === "error" || level === "critical";
 
 /** The log of one try of one task; while the run goes, new lines come by themselves. */
@@ -59,7 +61,7 @@ function Lines({ run, taskId, attempt, going }: { run: RunDetail; taskId: string
   useEffect(() => {
     if (hasNextPage && !isFetchingNextPage && !going) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, fetchNextPage, going]);
-  const lines = useMemo(() => query.data?.pages.flatMap((page) => page.lines) ?? [], [query.data]);
+  const lines = useMemo(() => query.data?.pages.flatMap((page) => page.lines).filter(isShown) ?? [], [query.data]);
   const errorAt = lines.findIndex(isError);
 
   return (
@@ -74,7 +76,7 @@ function Lines({ run, taskId, attempt, going }: { run: RunDetail; taskId: string
           <div className="log mono" tabIndex={0} role="log" aria-label={`Log of ${taskId}`}>
             {lines.map((line, index) => (
               <div key={index} ref={index === errorAt ? firstError : undefined} className={isError(line) ? "log-line log-error" : "log-line"}>
-                <span className="log-time">{line.timestamp?.slice(11, 19)}</span> <span className="log-level">{line.level ?? ""}</span> {line.event}
+                <span className="log-time">{line.timestamp?.slice(11, 19)}</span> <span className="log-level">{line.level ?? ""}</span> {line.event.replace(/^::group::/, "▸ ")}
               </div>
             ))}
             {!lines.length && "No lines yet."}

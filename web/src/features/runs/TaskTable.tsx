@@ -27,7 +27,7 @@ export function TaskTable({ tasks, live, onLog }: {
               <Table.Td className="nowrap">{task.try_number} of {task.max_tries + 1}</Table.Td>
               <Table.Td><TimeAgo value={task.start_date} compact /></Table.Td>
               <Table.Td><Duration start={task.start_date} end={task.end_date} /></Table.Td>
-              <Table.Td><Button size="compact-xs" variant="default" onClick={() => onLog(task.task_id)} aria-label={`Log of ${task.task_id}`}>Open</Button></Table.Td>
+              <Table.Td><Button size="compact-xs" variant="default" onClick={() => onLog(task.task_id)} aria-label={`Log of ${task.task_id}`}>Log</Button></Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>

@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Stack, Tabs, Text } from "@mantine/core";
 import { IconCheck } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
+import { useCallback, useMemo, type Dispatch, type SetStateAction } from "react";
 
 import { $api } from "@/api/client";
 import { asApiError, fieldErrors } from "@/api/errors";
@@ -19,7 +19,7 @@ import { TestsEditor } from "./TestsEditor";
 
 interface Props {
   draft: Draft;
-  onChange: (draft: Draft) => void;
+  onChange: Dispatch<SetStateAction<Draft>>;
   save: { isPending: boolean; error: unknown };
   onSave: () => void;
 }
@@ -33,7 +33,8 @@ export function Editor({ draft, onChange, save, onSave }: Props) {
     const refused = save.error ?? check.error;
     return refused ? asApiError(refused).problems : (check.data?.problems ?? []);
   }, [save.error, check.error, check.data]);
-  const setSql = (sql: string) => onChange({ ...draft, config: { ...draft.config, sql } });
+  // The editor may keep an older callback for a moment: it must not bring back an older draft.
+  const setSql = useCallback((sql: string) => onChange((now) => ({ ...now, config: { ...now.config, sql } })), [onChange]);
   const runCheck = () => check.mutate({ body: { ...body(draft), id: draft.id } });
   const missing = !draft.name.trim() || !draft.config.sql.trim();
 
@@ -59,7 +60,7 @@ export function Editor({ draft, onChange, save, onSave }: Props) {
             {draft.id && <Tabs.Panel value="failures" p="md"><FailedRows transformationId={draft.id} /></Tabs.Panel>}
           </Tabs>
         </Panel>
-        <Panel title="Available tables"><TablesSidebar references={known.calls} onInsert={(call) => setSql(`${draft.config.sql}${draft.config.sql && !/\s$/.test(draft.config.sql) ? " " : ""}${call}`)} /></Panel>
+        <Panel title="Available tables"><TablesSidebar references={known.calls} loading={known.loading} onInsert={(call) => setSql(`${draft.config.sql}${draft.config.sql && !/\s$/.test(draft.config.sql) ? " " : ""}${call}`)} /></Panel>
       </div>
       <div aria-live="polite" data-testid="check-result">
         {save.error ? <ErrorAlert error={save.error} title="Not saved" /> : <CheckResult check={check} />}
@@ -93,6 +94,6 @@ function useReferences(draft: Draft) {
     const own = loads.data?.items.filter(({ workflow_id }) => workflow_id === draft.workflow_id) ?? [];
     const calls = references(flow.data?.nodes ?? [], warehouse.data?.items ?? [], draft.id);
     const columns = (warehouse.data?.items ?? []).flatMap((table) => table.columns.map(({ name }) => name));
-    return { calls: [...new Set([...calls, ...plannedSources(own)])].sort(), columns: [...new Set(columns)].sort() };
-  }, [flow.data, loads.data, warehouse.data, draft.id, draft.workflow_id]);
+    return { calls: [...new Set([...calls, ...plannedSources(own)])].sort(), columns: [...new Set(columns)].sort(), loading: flow.isPending || loads.isPending };
+  }, [flow.data, flow.isPending, loads.data, loads.isPending, warehouse.data, draft.id, draft.workflow_id]);
 }

@@ -23,7 +23,7 @@ export function SettingsForm({ draft, errors, onChange }: { draft: Draft; errors
     <SimpleGrid cols={{ base: 1, sm: 2, lg: 4 }}>
       <TextInput label="Name" required value={draft.name} error={errors.name} onChange={(event) => onChange({ ...draft, name: event.currentTarget.value })} />
       <TextInput label="Dataset" required value={draft.dataset} error={errors.dataset} onChange={(event) => onChange({ ...draft, dataset: event.currentTarget.value })} />
-      <Select label="Kind" data={KINDS} value={draft.kind} allowDeselect={false} disabled={Boolean(draft.id)} onChange={(kind) => asKind(kind as Draft["kind"])} />
+      <Select label="Kind" data={KINDS} value={draft.kind} allowDeselect={false} readOnly={Boolean(draft.id)} onChange={(kind) => asKind(kind as Draft["kind"])} />
       {draft.kind === "dbt_model" ? (
         <Select label="Kept as" data={MATERIALIZATIONS} value={config.materialization ?? "view"} allowDeselect={false} error={errors.materialization}
           onChange={(value) => set({ materialization: value as TransformationConfig["materialization"] })} />

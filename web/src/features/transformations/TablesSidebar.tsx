@@ -1,8 +1,9 @@
-import { ActionIcon, Group, ScrollArea, Stack, Text, Tooltip } from "@mantine/core";
+import { ActionIcon, Group, ScrollArea, Skeleton, Stack, Text, Tooltip } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 
 /** What the SQL may read; a click puts the call into the editor. */
-export function TablesSidebar({ references, onInsert }: { references: string[]; onInsert: (call: string) => void }) {
+export function TablesSidebar({ references, loading, onInsert }: { references: string[]; loading: boolean; onInsert: (call: string) => void }) {
+  if (!references.length && loading) return <Skeleton height={60} role="status" aria-label="Loading" />;
   if (!references.length) return <Text size="sm" c="dimmed">Nothing to read yet: make a pipeline in this workflow first.</Text>;
   return (
     <ScrollArea.Autosize mah={340} viewportProps={{ tabIndex: 0, role: "region", "aria-label": "Available tables" }}>

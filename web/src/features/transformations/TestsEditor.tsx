@@ -24,7 +24,7 @@ export function TestsEditor({ config, singular, onChange }: Props) {
   const setQueries = (next: SingularTest[]) => onChange({ ...config, singular_tests: next });
   return (
     <Stack p="md">
-      <Title order={3} size="h4">Columns</Title>
+      <Title order={2} size="h4">Columns</Title>
       {!tests.length && <Text size="sm" c="dimmed">No column is tested. A key that is unique and never null is a good start.</Text>}
       {tests.map((test, index) => (
         <ColumnTestRow key={index} number={index + 1} test={test} onRemove={() => setTests(tests.filter((_, at) => at !== index))}
@@ -33,7 +33,7 @@ export function TestsEditor({ config, singular, onChange }: Props) {
       <Add label="Add a column test" onClick={() => setTests([...tests, { type: "not_null", column: "", severity: "error" }])} />
       {singular && (
         <>
-          <Title order={3} size="h4">Queries that must return no rows</Title>
+          <Title order={2} size="h4">Queries that must return no rows</Title>
           {queries.map((test, index) => (
             <QueryRow key={index} number={index + 1} test={test} onRemove={() => setQueries(queries.filter((_, at) => at !== index))}
               onChange={(changed) => setQueries(queries.map((old, at) => (at === index ? changed : old)))} />

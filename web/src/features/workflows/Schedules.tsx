@@ -85,10 +85,10 @@ function NewSchedule({ graph }: { graph: Graph }) {
   return (
     <form onSubmit={form.onSubmit(({ missed_runs }) => add.mutate({ body: { workflow_id: graph.workflow.id, node_id: Number(node) || null, cron, timezone, missed_runs: missed_runs as "skip" } }))}>
       <Stack gap="sm">
-        <Title order={3} size="h4">New schedule</Title>
+        <Title order={2} size="h4">New schedule</Title>
         <Group gap="xs">{PRESETS.map(([label, value]) => <Button key={value} size="compact-sm" variant="default" onClick={() => form.setFieldValue("cron", value)}>{label}</Button>)}</Group>
         <Group align="flex-start">
-          <TextInput label="Cron" className="mono" w={170} {...form.getInputProps("cron")} error={errors.cron} />
+          <TextInput label="Cron" classNames={{ input: "mono" }} w={170} {...form.getInputProps("cron")} error={errors.cron} />
           <Select label="Time zone" searchable allowDeselect={false} data={ZONES} limit={60} {...form.getInputProps("timezone")} error={errors.timezone} />
           <Select label="What runs" clearable placeholder="the whole workflow" clearButtonProps={{ "aria-label": "The whole workflow" }} data={graph.nodes.map((item) => ({ value: String(item.id), label: `only ${item.name}` }))}
             value={node || null} onChange={(value) => form.setFieldValue("node", value ?? "")} />

@@ -14,7 +14,7 @@ export interface Point {
 /** A position for every node, by id. */
 export function layout(graph: Pick<Graph, "nodes" | "edges" | "derived_edges">): Record<number, Point> {
   const drawing = new dagre.graphlib.Graph();
-  drawing.setGraph({ rankdir: "LR", nodesep: 28, ranksep: 80 });
+  drawing.setGraph({ rankdir: "LR", nodesep: 28, edgesep: NODE_HEIGHT, ranksep: 80 });
   drawing.setDefaultEdgeLabel(() => ({}));
   for (const { id } of graph.nodes) drawing.setNode(String(id), { width: NODE_WIDTH, height: NODE_HEIGHT });
   for (const { upstream_id, downstream_id } of [...graph.edges, ...graph.derived_edges]) {

@@ -1,0 +1,126 @@
+"""A newcomer's way through the web interface, on the real stack in real Chromium."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e import browser as chrome
+from tests.e2e.running import Stack
+
+PEOPLE = b"id,name,city\n1,Ada,London\n2,Grace,New York\n3,Edsger,Rotterdam\n"
+GOOD_SQL = "select id, upper(name) as name\nfrom {{ source('raw', 'people') }}"
+BROKEN_SQL = "select id,\n  upper(name as name\nfrom {{ source('raw', 'people') }}"
+BROKEN_JINJA = "select id,\n  name\nfrom {{ source('raw', 'people') "
+ORGANIZATION = "journey"
+RUN_MS = 240_000
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.skipif(chrome.missing() is not None, reason=str(chrome.missing())),
+]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for the module."""
+    with chrome.chromium() as browser:
+        yield browser
+
+
+@pytest.mark.feature("A3", "B9", "C2", "D1", "D11", "F4", "F5", "G4")
+def test_from_a_csv_file_to_rows_and_back_from_broken_sql(stack: Stack, chromium: Browser) -> None:
+    """Sign up, load a file, transform it, run, see the rows; break the SQL and mend it."""
+    page = chrome.new_page(chromium, stack)
+    chrome.sign_up(page, ORGANIZATION)
+    expect(page.get_by_test_id("organization")).to_have_text(ORGANIZATION)
+    connect_file(page)
+    make_pipeline(page)
+    make_transformation(page)
+    publish_and_run(page)
+    see_rows(page)
+    break_and_mend(page)
+    assert not page.__dict__.get("errors")
+
+
+def connect_file(page: Page) -> None:
+    page.get_by_role("link", name="Connect your first source").click()
+    page.get_by_role("link", name="CSV files").click()
+    page.get_by_role("textbox", name="Name", exact=True).fill("My people")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "people.csv", "mimeType": "text/csv", "buffer": PEOPLE}
+    )
+    expect(page.get_by_role("button", name="Remove people.csv")).to_be_visible()
+    page.get_by_role("button", name="Test").click()
+    expect(page.get_by_text("It works")).to_be_visible()
+    page.get_by_role("button", name="Save connection").click()
+    expect(page.get_by_role("heading", level=1, name="My people")).to_be_visible()
+
+
+def make_pipeline(page: Page) -> None:
+    page.get_by_role("link", name="New pipeline from it").click()
+    page.get_by_role("checkbox", name="Load people.csv").check()
+    expect(page.get_by_role("textbox", name="Table of people.csv")).to_have_value("people")
+    page.get_by_label("Pipeline name").fill("People")
+    page.get_by_role("button", name="Save pipeline").click()
+    expect(page.get_by_role("heading", level=1, name="People")).to_be_visible()
+
+
+def make_transformation(page: Page) -> None:
+    page.get_by_role("link", name="Transformations", exact=True).click()
+    page.get_by_role("link", name="New transformation").first.click()
+    page.get_by_role("textbox", name="Name", exact=True).fill("Loud people")
+    chrome.write_sql(page, GOOD_SQL)
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("The SQL compiles")).to_be_visible()
+    page.get_by_role("tab", name="Compiled SQL").click()
+    expect(page.get_by_role("textbox", name="Compiled SQL")).to_contain_text(f"{ORGANIZATION}_raw")
+    page.get_by_role("button", name="Save transformation").click()
+    expect(page.get_by_role("heading", level=1, name="Loud people")).to_be_visible()
+
+
+def publish_and_run(page: Page) -> None:
+    page.get_by_role("link", name="See it in the workflow").click()
+    expect(page.get_by_test_id("graph").locator(".react-flow__node")).to_have_count(2)
+    expect(page.get_by_test_id("graph").locator(".react-flow__edge")).to_have_count(1)
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Revision 1 is published.").first).to_be_visible()
+    page.get_by_role("button", name="Run now").click()
+    state = page.get_by_test_id("run-state").locator("[data-state]")
+    expect(state).to_have_attribute("data-state", "success", timeout=RUN_MS)
+    page.get_by_role("tab", name="Rows per table").click()
+    row = page.locator('[data-table="people"]')
+    expect(row.locator("td").nth(4)).to_have_text("3")
+    page.get_by_role("tab", name="Logs").click()
+    expect(page.get_by_role("log").locator(".log-line").first).to_be_visible()
+
+
+def see_rows(page: Page) -> None:
+    page.get_by_role("link", name="Tables", exact=True).click()
+    page.get_by_role("link", name="loud_people").click()
+    rows = page.get_by_role("table", name=re.compile("loud_people"))
+    expect(rows.get_by_role("row")).to_have_count(4)
+    expect(rows.get_by_role("cell", name="GRACE")).to_be_visible()
+
+
+def break_and_mend(page: Page) -> None:
+    page.get_by_role("link", name="Transformations", exact=True).click()
+    page.get_by_role("link", name="Loud people").click()
+    chrome.write_sql(page, BROKEN_JINJA)
+    page.get_by_role("button", name="Save changes").click()
+    result = page.get_by_test_id("check-result")
+    expect(result).to_contain_text("Not saved")
+    expect(result).to_contain_text("line 3")
+    expect(page.locator(".cm-lint-marker-error")).to_have_count(1)
+    page.reload()
+    expect(page.get_by_role("textbox", name="SQL", exact=True)).to_contain_text("upper(name)")
+    chrome.write_sql(page, BROKEN_SQL)
+    page.get_by_role("button", name="Check").click()
+    expect(result).to_contain_text("line 2")
+    expect(page.locator(".cm-lint-marker-error")).to_have_count(1)
+    chrome.write_sql(page, GOOD_SQL.replace("upper", "lower"))
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_text("Saved. Publish the workflow")).to_be_visible()
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Revision 2 is published.")).to_be_visible()

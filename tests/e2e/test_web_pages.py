@@ -1,0 +1,140 @@
+"""Every page at its own address: what it shows, for whom it is usable, how it looks."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e import browser as chrome
+from tests.e2e.running import Stack
+from tests.e2e.web_shop import Shop, open_shop
+
+PHONE = {"width": 390, "height": 844}
+SCREENS = os.environ.get("ETLFABRIC_SCREENS")  # a folder: keep a picture of every page
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.skipif(chrome.missing() is not None, reason=str(chrome.missing())),
+]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for the module."""
+    with chrome.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def shop(stack: Stack) -> Shop:
+    """Something to see on every page."""
+    return open_shop(stack, "webshop")
+
+
+def visit(page: Page, name: str, address: str, text: str) -> None:
+    """Opens a view afresh and waits for what belongs to it."""
+    page.goto(address)
+    expect(page.get_by_text(text).first, name).to_be_visible()
+    chrome.settled(page)
+    assert page.url.endswith(address), f"{name}: {page.url} lost its state"
+
+
+@pytest.mark.feature("A4", "B8", "C13", "D12", "G4")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_view_stands_at_its_address_and_axe_finds_nothing(
+    stack: Stack, chromium: Browser, shop: Shop, scheme: str
+) -> None:
+    page = chrome.new_page(chromium, stack, scheme)
+    chrome.sign_in(page, shop.account)
+    found = {}
+    for name, (address, text) in shop.views.items():
+        visit(page, name, address, text)
+        keep(page, f"{name}-{scheme}")
+        if wrong := chrome.violations(page):
+            found[name] = wrong
+    assert not found, "\n".join(
+        f"{view}: {line}" for view, lines in found.items() for line in lines
+    )
+    assert not page.__dict__.get("errors")
+    page.context.close()
+
+
+@pytest.mark.parametrize("address", ["/sign-in", "/sign-up"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_before_signing_in(
+    stack: Stack, chromium: Browser, address: str, scheme: str
+) -> None:
+    page = chrome.new_page(chromium, stack, scheme)
+    page.goto(address)
+    chrome.settled(page)
+    keep(page, f"{address.strip('/')}-{scheme}")
+    wrong = chrome.violations(page)
+    assert not wrong, wrong
+    page.context.close()
+
+
+def test_nothing_is_cut_off_on_a_phone(stack: Stack, chromium: Browser, shop: Shop) -> None:
+    """Tables and graphs scroll inside themselves; the page itself never scrolls sideways."""
+    page = chrome.new_page(chromium, stack, viewport=PHONE)
+    chrome.sign_in(page, shop.account)
+    wide = {}
+    for name, (address, text) in shop.views.items():
+        visit(page, name, address, text)
+        keep(page, f"{name}-phone")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > PHONE["width"]:
+            wide[name] = width
+    assert not wide, wide
+    page.context.close()
+
+
+@pytest.mark.feature("A4", "A6")
+def test_signing_out_ends_the_session_and_signing_in_leads_back(
+    stack: Stack, chromium: Browser, shop: Shop
+) -> None:
+    page = chrome.new_page(chromium, stack)
+    chrome.sign_in(page, shop.account)
+    page.goto("/pipelines?q=shop")
+    page.get_by_role("button", name="Account").click()
+    page.get_by_role("menuitem", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
+    page.goto("/pipelines?q=shop")
+    expect(page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
+    page.get_by_label("E-mail").fill(f"owner@{shop.account.slug}.example.com")
+    page.get_by_role("textbox", name="Password").fill("not the password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.get_by_role("textbox", name="Password").fill(chrome.PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1, name="Pipelines")).to_be_visible()
+    assert page.url.endswith("/pipelines?q=shop")
+    page.context.close()
+
+
+@pytest.mark.feature("A18")
+def test_another_organizations_pages_are_not_found(
+    stack: Stack, chromium: Browser, shop: Shop
+) -> None:
+    stack.sign_up("webneighbour")
+    page = chrome.new_page(chromium, stack)
+    page.goto("/sign-in")
+    page.get_by_label("E-mail").fill("owner@webneighbour.example.com")
+    page.get_by_role("textbox", name="Password").fill(chrome.PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1, name="Home")).to_be_visible()
+    for name in ("connection", "pipeline", "transformation", "workflow", "run"):
+        page.goto(shop.views[name][0])
+        expect(page.get_by_role("alert"), name).to_be_visible()
+        for secret in ("shop files", "orders.csv", "stg_orders", "order_id"):
+            expect(page.get_by_role("main").get_by_text(secret)).to_have_count(0)
+    page.context.close()
+
+
+def keep(page: Page, name: str) -> None:
+    """A picture for docs/screens, where it is asked for."""
+    if SCREENS:
+        path = Path(SCREENS) / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=path, animations="disabled")
