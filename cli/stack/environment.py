@@ -64,7 +64,7 @@ class Environment:
             "ETLFABRIC_INTERNAL_TOKEN": self.secrets["internal_token"],
             "ETLFABRIC_ENCRYPTION_KEYS": self.secrets["encryption_keys"],
             "ETLFABRIC_JWT_SECRET": self.secrets["jwt_secret"],
-            "ETLFABRIC_STORAGE_URL": (self.layout.var / "storage").as_uri(),
+            "ETLFABRIC_STORAGE_URL": str(self.layout.var / "storage"),
             "ETLFABRIC_WEB_DIR": str(PROJECT / "web" / "dist"),
         }
         chosen = {name: value for name, value in os.environ.items() if name in CHOOSABLE}

@@ -12,13 +12,15 @@ export function DataRows({ columns, rows, label }: {
   label: string;
 }) {
   if (!rows.length) return <Text c="dimmed" size="sm" p="md">No rows.</Text>;
+  const first = rows[0]!;
+  const isNumber = (at: number) => typeof cells(first)[at] === "number";
   const cells = (row: unknown[] | Record<string, unknown>) =>
     Array.isArray(row) ? row : columns.map((column) => row[column]);
   return (
     <ScrollArea.Autosize mah={480} type="auto" viewportProps={{ tabIndex: 0, role: "region", "aria-label": label }}>
       <Table stickyHeader fz="sm" aria-label={label}>
         <Table.Thead>
-          <Table.Tr>{columns.map((column) => <Table.Th key={column} className="nowrap" scope="col">{column}</Table.Th>)}</Table.Tr>
+          <Table.Tr>{columns.map((column, at) => <Table.Th key={column} className={isNumber(at) ? "nowrap number" : "nowrap"} scope="col">{column}</Table.Th>)}</Table.Tr>
         </Table.Thead>
         <Table.Tbody>
           {rows.map((row, index) => (

@@ -15,7 +15,7 @@ export function FailedRows({ transformationId, runId }: { transformationId: numb
           <Stack>
             {items.map((item) => (
               <div key={item.test}>
-                <Text fw={600} size="sm" mb="xs">{item.test}</Text>
+                <Text fw={600} size="sm" mb="xs" className="break">{item.test}</Text>
                 <Text size="sm" mb="xs">{item.failures} {item.failures === 1 ? "row" : "rows"}, as {item.status}{item.message ? `: ${item.message}` : ""}</Text>
                 {item.rows ? (
                   <DataRows label={`Rows that ${item.test} found`} columns={item.rows.columns.map(({ name }) => name)} rows={item.rows.rows} />

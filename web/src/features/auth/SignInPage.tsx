@@ -20,7 +20,7 @@ export function SignInPage() {
           <PasswordInput label="Password" autoComplete="current-password" required {...form.getInputProps("password")} />
           <Button type="submit" loading={signIn.isPending}>Sign in</Button>
           <Text size="sm">
-            New here? <Anchor component={Link} to={`/sign-up?${params}`}>Create an organization</Anchor>
+            New here? <Anchor underline="always" component={Link} to={`/sign-up?${params}`}>Create an organization</Anchor>
           </Text>
         </Stack>
       </form>

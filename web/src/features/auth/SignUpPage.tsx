@@ -28,7 +28,7 @@ export function SignUpPage() {
             {...form.getInputProps("password")} />
           <Button type="submit" loading={signUp.isPending}>Create organization</Button>
           <Text size="sm">
-            Already a member? <Anchor component={Link} to={`/sign-in?${params}`}>Sign in</Anchor>
+            Already a member? <Anchor underline="always" component={Link} to={`/sign-in?${params}`}>Sign in</Anchor>
           </Text>
         </Stack>
       </form>

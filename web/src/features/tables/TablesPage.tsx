@@ -38,7 +38,7 @@ export function TablesPage() {
 
 function TableList({ tables: list, chosen }: { tables: WarehouseTable[]; chosen: string }) {
   const [search, setSearch] = useParam("q");
-  const found = list.filter((item) => key(item).toLowerCase().includes(search.toLowerCase()) && !item.name.startsWith("_dlt"));
+  const found = list.filter((item) => key(item).toLowerCase().includes(search.toLowerCase()) && !item.name.startsWith("_"));
   const datasets = [...new Set(found.map(({ dataset }) => dataset))].sort();
   const suffix = search ? `&q=${encodeURIComponent(search)}` : "";
   return (

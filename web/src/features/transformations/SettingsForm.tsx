@@ -5,8 +5,8 @@ import type { Draft } from "./draft";
 
 const MATERIALIZATIONS = ["view", "table", "incremental", "ephemeral"];
 const KINDS = [
-  { value: "dbt_model", label: "Model: a query kept as view or table" },
-  { value: "dbt_snapshot", label: "Snapshot: history of a query" },
+  { value: "dbt_model", label: "Model (a query)" },
+  { value: "dbt_snapshot", label: "Snapshot (its history)" },
 ];
 
 /** Name, place and way of keeping. */

@@ -46,7 +46,7 @@ export function references(nodes: GraphNode[], tables: WarehouseTable[], own?: n
   const models = nodes.filter(({ kind, id }) => kind !== "pipeline" && id !== own);
   const made = new Set(models.map(({ dataset, slug }) => `${dataset}.${slug}`));
   const loaded = nodes.filter(({ kind }) => kind === "pipeline").map(({ dataset }) => dataset);
-  const sources = tables.filter(({ dataset, name }) => loaded.includes(dataset) && !made.has(`${dataset}.${name}`) && !name.startsWith("_dlt"));
+  const sources = tables.filter(({ dataset, name }) => loaded.includes(dataset) && !made.has(`${dataset}.${name}`) && !name.startsWith("_"));
   return [
     ...models.map(({ slug }) => `ref('${slug}')`),
     ...sources.map(({ dataset, name }) => `source('${dataset}', '${name}')`),

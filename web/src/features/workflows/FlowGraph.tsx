@@ -74,7 +74,7 @@ export function FlowGraph({ graph, states, selected, onSelect }: Props) {
     <>
       <ErrorAlert error={add.error ?? remove.error ?? movePipeline.error ?? moveTransformation.error} />
       <div style={{ height: "min(62vh, 560px)" }} data-testid="graph">
-        <ReactFlow nodes={nodes} edges={edges} nodeTypes={NODE_TYPES} colorMode={scheme} fitView fitViewOptions={{ maxZoom: 1, padding: 0.15 }} minZoom={0.1}
+        <ReactFlow nodes={nodes} edges={edges} nodeTypes={NODE_TYPES} colorMode={scheme} fitView fitViewOptions={{ maxZoom: 1, minZoom: 0.5, padding: 0.15 }} minZoom={0.1}
           onNodesChange={onNodesChange} isValidConnection={fits} onNodeClick={(_, { data }) => onSelect(data.node.slug)} onPaneClick={() => onSelect(null)}
           onNodeDragStop={(_, node) => moved(node)} deleteKeyCode={["Delete", "Backspace"]}
           onConnect={({ source, target }) => add.mutate({ body: { upstream_id: Number(source), downstream_id: Number(target) } })}
