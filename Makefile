@@ -9,7 +9,7 @@ BIN := .venv/bin
 # The stack starts without its pages where they cannot be built.
 TRY_WEB := "$(MAKE)" --no-print-directory web || echo "the web interface was not built: everything but the pages works"
 
-.PHONY: help demo up down status test prove lint types web features lock
+.PHONY: help demo up down status test prove lint types web docs features lock
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -32,7 +32,7 @@ test: install ## The whole suite, on its own PostgreSQL and Airflow
 	@"$(BIN)/python" -m pytest
 
 prove: install ## The long proofs: every kill, every fault
-	@ETLFABRIC_PROVE=1 "$(BIN)/python" -m pytest tests/faults
+	@ETLFABRIC_KILLS=20 "$(BIN)/python" -m pytest tests/faults -s --timeout 3600
 
 lint: install ## Style of the Python and web code
 	@"$(BIN)/ruff" check .
@@ -41,6 +41,9 @@ lint: install ## Style of the Python and web code
 
 types: install ## Static types of the domain and the service
 	@"$(BIN)/mypy"
+
+docs: install ## Reference pages from the registries
+	@"$(BIN)/python" -m docs.generate
 
 features: install ## Every promised feature with its tests
 	@"$(BIN)/python" tests/feature_report.py

@@ -1,6 +1,5 @@
 """Chromium, signed in, and what the browser tests do with it."""
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -109,7 +108,7 @@ def violations(page: Page) -> list[str]:
     page.evaluate(Path(AXE).read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
-        f"{one['id']}: {node['target']} {json.dumps(node['any'][0]['message'] if node['any'] else '')}"
+        f"{one['id']}: {node['target']} {[check['message'] for check in node['any']]}"
         for one in found["violations"]
         for node in one["nodes"]
     ]
