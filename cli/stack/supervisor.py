@@ -41,6 +41,8 @@ class Supervisor:
         self._units = {part.name: Unit(part, layout) for part in all_parts}
         self._stopping = threading.Event()
         self._written: str | None = None
+        me = psutil.Process()
+        self._identity = {"pid": me.pid, "started": me.create_time()}
         self._orphans_checked = time.monotonic()
 
     def run(self) -> None:
@@ -73,9 +75,8 @@ class Supervisor:
                 _kill_tree(child)
 
     def _write_status(self) -> None:
-        me = psutil.Process()
         status = {
-            "supervisor": {"pid": me.pid, "started": me.create_time()},
+            "supervisor": self._identity,
             "parts": {name: unit.describe() for name, unit in self._units.items()},
         }
         text = json.dumps(status, indent=2)
