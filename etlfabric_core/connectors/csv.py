@@ -5,7 +5,7 @@ import io
 import re
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -48,18 +48,21 @@ class CsvConfig(ConnectorModel):
     )
 
 
-ENDINGS = (".csv", ".csv.zip")
+ENDINGS = ("", ".csv", ".csv.zip")
+
+
+def file_for(known: Collection[str], name: str) -> str | None:
+    """The file that a name means, with or without its ending: `flights` is `flights.csv.zip`."""
+    return next((name + ending for ending in ENDINGS if name + ending in known), None)
 
 
 def find(files: Files, name: str) -> Path:
-    """The file of that name, with its ending or without: `flights` is `flights.csv.zip` too.
+    """The file of that name.
 
     Raises:
         TerminalError: it is missing or empty.
     """
-    path = next(
-        (files[known] for known in (name, *(name + end for end in ENDINGS)) if known in files), None
-    )
+    path = files.get(file_for(files.keys(), name) or name)
     if path is None or not path.is_file():
         known = ", ".join(sorted(files)) or "none"
         raise TerminalError(
@@ -232,4 +235,5 @@ CSV = Connector(
     test=test,
     discover=discover,
     files=True,
+    file_for=file_for,
 )

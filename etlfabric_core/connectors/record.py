@@ -1,6 +1,6 @@
 """What a connector is: one declarative record that the API, the UI and the runners read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -73,7 +73,8 @@ Files = Mapping[str, Path]
 class Connector:
     """A type of connection.
 
-    `files` says that it reads uploads. `endpoint_fields` are the config fields that say whom a
+    `files` says that it reads uploads; `file_for(names, source)` is the one that a resource reads,
+    where each resource is a file. `endpoint_fields` are the config fields that say whom a
     stored secret is shown to: when one of them changes, the secret has to be given again.
     """
 
@@ -86,6 +87,7 @@ class Connector:
     test: Callable[[Endpoint, Files], TestResult]
     discover: Callable[[Endpoint, Files], tuple[DiscoveredResource, ...]]
     files: bool = False
+    file_for: Callable[[Collection[str], str], str | None] | None = None
     endpoint_fields: tuple[str, ...] = ()
 
 

@@ -6,13 +6,16 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_core.access.principal import Principal
+from etlfabric_core.connectors import get_connector
 from etlfabric_core.connectors.record import Direction
 from etlfabric_core.db.pages import Page, PageRequest, fetch_page
 from etlfabric_core.db.scope import get_owned
 from etlfabric_core.errors import InvalidConfig, Problem
 from etlfabric_core.graph.checks import one_writer_per_table
+from etlfabric_core.graph.configs import PipelineConfig
 from etlfabric_core.models import Connection, Node, Workflow
 from etlfabric_core.services import nodes, warehouse, workflow_state
+from etlfabric_core.services.connection_fields import file_refs
 from etlfabric_core.services.nodes import NodeDraft
 from etlfabric_core.services.warehouse import Warehouse
 from etlfabric_core.specs.state import graph_of
@@ -65,6 +68,7 @@ async def create(
     )
     endpoints = {name: getattr(node, name) for name in FIELDS.values()}
     await _check_directions(session, endpoints)
+    await _check_files(session, node)
     await nodes.add(session, principal, node)
     await _check_tables(session, principal, managed, node)
     return node
@@ -93,6 +97,7 @@ async def change(
         given["destination_connection_id"] = await workflow_state.warehouse_id(session)
     await _check_directions(session, given)
     await nodes.apply(session, principal, node, given)
+    await _check_files(session, node)
     await _check_tables(session, principal, managed, node)
     return node
 
@@ -110,6 +115,26 @@ async def _check_directions(session: AsyncSession, given: Mapping[str, Any]) -> 
                 hint=f"choose a connection whose direction is {direction} or both",
                 problems=[Problem(f"is no {direction}", field=field)],
             )
+
+
+async def _check_files(session: AsyncSession, node: Node) -> None:
+    """Every resource of a file connection names a file that the connection has."""
+    connection = await get_owned(session, Connection, node.source_connection_id or 0)
+    file_for = get_connector(connection.connector).file_for
+    if file_for is None:
+        return
+    known = [file.name for file in await file_refs(session, connection.config)]
+    problems = tuple(
+        Problem(
+            f"connection '{connection.slug}' has no file '{resource.source or resource.name}'",
+            field=f"config.resources.{place}.source",
+        )
+        for place, resource in enumerate(PipelineConfig.model_validate(node.config).resources)
+        if file_for(known, resource.source or resource.name) is None
+    )
+    if problems:
+        hint = f"upload it to the connection, or name one of: {', '.join(known)}"
+        raise InvalidConfig(problems[0].message, hint=hint, problems=problems)
 
 
 async def _check_tables(

@@ -211,17 +211,12 @@ class DbtTask(NodeTask):
         self, service: Service, run: RunRef, plan: LoadPlan | TransformPlan, work_dir: Path
     ) -> TaskReport:
         """Run dbt in the sandbox; a warning leaves the task green."""
-        from etlfabric_core.transform.runner import TransformFailed, run_dbt
+        from etlfabric_core.transform.runner import run_dbt
 
         if not isinstance(plan, TransformPlan):
             raise TerminalError(f"the service sent a {plan.plan} plan for model {self.node}")
         project = workspace.cached(service, plan.project_url, plan.project_sha256, run.dag_id)
-        try:
-            result = run_dbt(plan, project_zip=project, work_dir=work_dir)
-        except TransformFailed as failed:
-            return TaskReport(
-                run=run, outcome="failed", transform=failed.result, error=failed.body()
-            )
+        result = run_dbt(plan, project_zip=project, work_dir=work_dir)
         return TaskReport(run=run, outcome="success", transform=result)
 
 

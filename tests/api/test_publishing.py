@@ -209,7 +209,7 @@ async def test_an_invalid_graph_never_replaces_a_good_revision(
     owner = await make_org()
     workflow, pipeline, _ = await with_model(owner)
     await post(owner, f"workflows/{workflow}/publish")
-    gone = {"config": {"resources": [{"name": "other"}]}}
+    gone = {"config": {"resources": [{"name": "other", "source": "t.csv"}]}}
     assert (await owner.patch(f"{API}/pipelines/{pipeline['id']}", json=gone)).status_code == 200
     answer = await owner.post(f"{API}/workflows/{workflow}/publish")
     assert answer.status_code == 422

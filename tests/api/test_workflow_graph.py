@@ -36,7 +36,7 @@ def pipeline_body(workflow: int, connection: int, **other: Any) -> dict[str, Any
         "name": f"Load {table}",
         "source_connection_id": connection,
         "dataset": "raw",
-        "config": {"resources": [{"name": table}]},
+        "config": {"resources": [{"name": table, "source": "t.csv"}]},
     } | other
 
 
@@ -360,3 +360,16 @@ async def test_roles_decide_who_edits_deletes_and_publishes(
     assert (await editor.post(publish)).status_code == 200
     assert (await editor.delete(url)).status_code == 403
     assert (await owner.delete(url)).status_code == 204
+
+
+@pytest.mark.feature("B3", "C1")
+async def test_a_file_that_the_connection_has_not_is_refused_at_save(make_org: Any) -> None:
+    client = await make_org()
+    workflow, connection = await main_workflow(client), await source(client)
+    config = {"resources": [{"name": "t"}, {"name": "orders", "source": "orders.csv"}]}
+    body = pipeline_body(workflow, connection, config=config)
+    answer = await client.post(f"{API}/pipelines", json=body)
+    assert answer.status_code == 422
+    assert fields(answer) == {"config.resources.1.source"}
+    assert "t.csv" in answer.json()["hint"]
+    assert (await client.get(f"{API}/pipelines")).json()["items"] == []
