@@ -50,8 +50,9 @@ def _command(work_dir: Path, fd: int) -> list[str]:
         shutil.which("bwrap") or "bwrap",
         *("--unshare-all", "--share-net", "--die-with-parent", "--new-session", "--clearenv"),
         *("--cap-drop", "ALL"),
-        *binds,
+        # First the empty folders, then what shows through: the interpreter may lie below /tmp.
         *("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),  # noqa: S108
+        *binds,
         *("--bind", str(work_dir), str(work_dir)),
         *(sys.executable, "-I", "-m", "etlfabric_core.sandbox.child", str(fd)),
     ]

@@ -10,7 +10,6 @@ import { HomePage } from "@/features/home/HomePage";
 
 const page = <T extends Record<string, unknown>>(load: () => Promise<T>, name: keyof T) => ({
   lazy: async () => ({ Component: (await load())[name] as React.ComponentType }),
-  hydrateFallbackElement: null,
 });
 
 const pages: RouteObject[] = [
@@ -32,9 +31,13 @@ const pages: RouteObject[] = [
   { path: "*", ...page(() => import("./NotFoundPage"), "NotFoundPage") },
 ];
 
+/** Nothing is shown while the first page's code loads: it takes a moment only. */
+const HydrateFallback = () => null;
+
 export const router = createBrowserRouter([
   {
     Component: SignedOut,
+    HydrateFallback,
     ErrorBoundary: RouteError,
     children: [
       { path: "sign-in", Component: SignInPage },
@@ -43,6 +46,7 @@ export const router = createBrowserRouter([
   },
   {
     Component: SignedIn,
+    HydrateFallback,
     ErrorBoundary: RouteError,
     children: [
       { Component: AppLayout, children: [{ ErrorBoundary: RouteError, children: pages }] },
