@@ -32,7 +32,7 @@ test: install ## The whole suite, on its own PostgreSQL and Airflow
 	@"$(BIN)/python" -m pytest
 
 prove: install ## The long proofs: every kill, every fault
-	@ETLFABRIC_KILLS=20 "$(BIN)/python" -m pytest tests/faults -s --timeout 3600
+	@ETLFABRIC_KILLS=20 "$(BIN)/python" -m pytest tests/faults tests/e2e/test_supervisor_kill.py -s --timeout 3600
 
 lint: install ## Style of the Python and web code
 	@"$(BIN)/ruff" check .

@@ -9,9 +9,6 @@ from pathlib import Path
 BUNDLE = "etlfabric"
 REFRESH_SECONDS = 1
 PARALLELISM = 4  # LocalExecutor; one task is about 250 MB
-# The log servers of the scheduler and the triggerer listen next to the api-server.
-SCHEDULER_LOG_PORT_OFFSET = 1
-TRIGGERER_LOG_PORT_OFFSET = 2
 
 
 def airflow_environment(
@@ -32,7 +29,7 @@ def airflow_environment(
     Args:
         home: `AIRFLOW_HOME`; logs, bundles and caches live below it.
         database_url: SQLAlchemy URL of Airflow's own database.
-        port: of the api-server on 127.0.0.1; the next two serve logs.
+        port: of the api-server on 127.0.0.1.
         api_url: where the metadata service is reached.
         internal_token: what Airflow's side shows to the service's /internal/v1.
         jwt_secret: signs Airflow's tokens.
@@ -82,8 +79,6 @@ def _server(port: int, jwt_secret: str, secret_key: str, fernet_key: str) -> dic
         "AIRFLOW__CORE__AUTH_MANAGER": (
             "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
         ),
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(port + SCHEDULER_LOG_PORT_OFFSET),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(port + TRIGGERER_LOG_PORT_OFFSET),
     }
 
 

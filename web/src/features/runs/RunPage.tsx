@@ -1,6 +1,7 @@
 import { Badge, Button, Group, Tabs, Text } from "@mantine/core";
 import { IconPlayerStop, IconRefresh } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useParams } from "react-router";
 
 import { $api } from "@/api/client";
@@ -22,7 +23,9 @@ import { ApiError } from "@/api/errors";
 export function RunPage() {
   const { dagId = "", runId = "" } = useParams();
   const query = useQuery(run(dagId, runId));
-  return <Loaded query={query}>{(detail) => <Opened key={detail.run_id} run={detail} />}</Loaded>;
+  // A retried run begins anew: so does the stream that follows it.
+  const [round, setRound] = useState(0);
+  return <Loaded query={query}>{(detail) => <Opened key={`${detail.run_id} ${round}`} run={detail} onAgain={() => setRound(round + 1)} />}</Loaded>;
 }
 
 /** The stored error of a task has the service's one shape. */
@@ -30,14 +33,13 @@ function stored(error: Record<string, unknown>): ApiError {
   return new ApiError(0, String(error.error), String(error.message), error.hint as string | null, (error.problems ?? []) as never);
 }
 
-function Opened({ run: detail }: { run: RunDetail }) {
+function Opened({ run: detail, onAgain }: { run: RunDetail; onAgain: () => void }) {
   const [tab, setTab] = useParam("tab", "tasks");
   const [task, setTask] = useParam("task");
   const live = useRunEvents(detail.dag_id, detail.run_id);
   const path = { params: { path: { dag_id: detail.dag_id, run_id: detail.run_id } } };
-  const after = { onSuccess: () => void changed.runs() };
-  const retry = $api.useMutation("post", "/api/v1/runs/{dag_id}/{run_id}/retry", after);
-  const cancel = $api.useMutation("post", "/api/v1/runs/{dag_id}/{run_id}/cancel", after);
+  const retry = $api.useMutation("post", "/api/v1/runs/{dag_id}/{run_id}/retry", { onSuccess: () => changed.runs().then(onAgain) });
+  const cancel = $api.useMutation("post", "/api/v1/runs/{dag_id}/{run_id}/cancel", { onSuccess: () => void changed.runs() });
   const state = live.ended || !live.state ? detail.state : live.state;
   const going = state === "running" || state === "queued";
   const checks = detail.results.flatMap((result) => result.dbt);
