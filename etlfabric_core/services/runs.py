@@ -255,7 +255,10 @@ def _error(
     for result in results:
         if result.outcome == "failed" and result.error:
             return {"node": result.node, **result.error}
-    failed = [task.instance.task_id for task in tasks if task.instance.state == "failed"]
+    # The first to fail is the cause; the DAG's own last task only says that one failed.
+    ended = [t for t in tasks if t.instance.state == "failed" and t.instance.end_date]
+    ended.sort(key=lambda task: task.instance.end_date or run.run_after)
+    failed = [task.instance.task_id for task in ended]
     if run.note == CANCELLED or not failed:
         message, hint = "the run was cancelled", "start a new run when you want it"
     else:

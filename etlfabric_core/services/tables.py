@@ -36,7 +36,8 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE pg_get_userbyid(n.nspowner) = current_user
   AND c.relkind IN ('r', 'p', 'v', 'm')
-  AND n.nspname NOT LIKE '%\\_staging' AND c.relname NOT LIKE '\\_dlt\\_%'
+  AND n.nspname NOT LIKE '%\\_staging'
+  AND c.relname NOT LIKE '\\_dlt\\_%' AND c.relname NOT LIKE '\\_etlfabric\\_%'
 GROUP BY n.nspname, c.relname, c.relkind, c.reltuples
 ORDER BY n.nspname, c.relname
 """

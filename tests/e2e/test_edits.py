@@ -54,6 +54,26 @@ def test_a_partial_run_skips_the_rest_in_one_step(stack: Stack) -> None:
     assert _states(owner, run) == {"readings": "skipped", "one": "success", "two": "skipped"}
 
 
+@pytest.mark.feature("X3", "F7", "I3")
+def test_a_failing_model_or_test_fails_the_run_and_keeps_its_results(stack: Stack) -> None:
+    owner = stack.sign_up("failing")
+    owner.csv_pipeline("readings", {"readings": READING})
+    broken = owner.model(
+        "shares", "select 1 / (id::int - 2) as x from {{ source('raw', 'readings') }}"
+    )
+    test = {"type": "accepted_values", "column": "value", "values": ["10"]}
+    owner.model("checked", "select * from {{ source('raw', 'readings') }}", tests=[test])
+    owner.publish()
+    run = owner.finished(owner.start())
+    assert run["state"] == "failed"
+    results = {result["node"]: result for result in run["results"]}
+    assert results["readings"]["outcome"] == "success"
+    assert "division by zero" in results["shares"]["error"]["message"]
+    found = {line["status"]: line["failures"] for line in results["checked"]["dbt"]}
+    assert found["fail"] == 1
+    assert owner.change_sql(broken, "select 1 as x").is_success
+
+
 def _states(owner: Account, run: dict[str, object]) -> dict[str, str]:
     tasks = owner.run(run)["tasks"]
     return {task["node"]: task["state"] for task in tasks if task["node"]}

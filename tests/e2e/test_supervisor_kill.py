@@ -4,8 +4,10 @@ import os
 import signal
 
 import psutil
+import psycopg
 import pytest
 
+from cli.stack import control
 from tests.e2e.running import Stack, eventually
 
 ROWS = 400_000
@@ -42,12 +44,14 @@ def test_a_killed_supervisor_takes_its_writer_along(stack: Stack) -> None:
 
 def _writer(stack: Stack) -> psutil.Process | None:
     """The process that holds the load's sessions at the warehouse."""
-    port = stack.layout.ports["postgres"]
-    scheduler = psutil.Process(int(stack.layout.pid_file("scheduler").read_text().split()[0]))
-    for process in scheduler.children(recursive=True):
+    with psycopg.connect(stack.superuser_url("warehouse")) as connection:
+        found = connection.execute(
+            "select client_port from pg_stat_activity where application_name like 'etlfabric/%'"
+        ).fetchall()
+    ports = {port for (port,) in found}
+    for process in control.marked(stack.layout):
         try:
-            peers = {c.raddr.port for c in process.net_connections("tcp") if c.raddr}
-            if port in peers and process.parent() not in (None, scheduler):
+            if any(c.laddr.port in ports for c in process.net_connections("tcp")):
                 return process
         except psutil.NoSuchProcess:
             continue  # it ended while we looked
