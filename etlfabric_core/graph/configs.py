@@ -70,7 +70,8 @@ class ResourceConfig(Config):
     primary_key: tuple[Identifier, ...] = ()
     cursor: Cursor | None = None
     columns: dict[str, ColumnType] = Field(
-        default_factory=dict, description="Types of columns, where the source has none."
+        default_factory=dict,
+        description="Types of columns of a CSV file; a column without one is text.",
     )
 
     @model_validator(mode="after")

@@ -50,7 +50,7 @@ async def created(owner: OrgClient, config: dict[str, Any], **changes: Any) -> d
     return answer
 
 
-@pytest.mark.feature("B1")
+@pytest.mark.feature("B1", "B7", "B8")
 async def test_create_test_discover(make_org: MakeOrg, source: dict[str, Any]) -> None:
     owner = await make_org()
     made = await created(owner, source)

@@ -31,7 +31,7 @@ def lease_body(
 
 
 @pytest.mark.parametrize("path", ROUTES)
-@pytest.mark.feature("A6")
+@pytest.mark.feature("A4")
 async def test_only_the_internal_token_opens_these_routes(
     runs_world: World, client: httpx.AsyncClient, path: str
 ) -> None:

@@ -220,7 +220,7 @@ async def pages(member: Member, **query: Any) -> AsyncIterator[dict[str, Any]]:
             return
 
 
-@pytest.mark.feature("A6")
+@pytest.mark.feature("A18")
 async def test_runs_of_another_organization_do_not_exist(world: World) -> None:
     a, b = world.a, world.b
     run_id = await start(b)
@@ -246,7 +246,7 @@ async def test_runs_of_another_organization_do_not_exist(world: World) -> None:
         assert answer.status_code == 404, strange
 
 
-@pytest.mark.feature("A3")
+@pytest.mark.feature("A9")
 async def test_viewer_reads_runs_and_starts_none(world: World, make_member: Any) -> None:
     a = world.a
     run_id = await start(a)
@@ -386,7 +386,7 @@ async def test_stream_of_no_run_answers_404(world: World) -> None:
     assert (await world.a.http.get(path(world.a, "ghost", "/events"))).status_code == 404
 
 
-@pytest.mark.feature("I2")
+@pytest.mark.feature("X5")
 async def test_backfill_is_planned_then_created(world: World, airflow: AirflowServer) -> None:
     (airflow.flags / "mended").touch()
     a = world.a
@@ -429,7 +429,7 @@ async def test_wrong_periods_are_refused(world: World, period: dict[str, str], f
     assert answer.json()["problems"][0]["field"] == field
 
 
-@pytest.mark.feature("B2")
+@pytest.mark.feature("A16")
 async def test_no_public_answer_holds_a_planted_password(world: World) -> None:
     a = world.a
     run_id = await start(a)

@@ -29,7 +29,7 @@ def demo(stack: Stack, summary: dict[str, Any]) -> Account:
     return Account.of(stack.layout, sign_in(stack.layout.api_url, EMAIL, password, None))
 
 
-@pytest.mark.feature("C3", "C4", "C5", "C12", "K3")
+@pytest.mark.feature("C3", "C4", "C5", "C11", "C12", "K3")
 def test_every_row_arrives(stack: Stack, summary: dict[str, Any]) -> None:
     assert (summary["state"], summary["dag_id"]) == ("success", DAG)
     assert summary["rows"] == EXPECTED

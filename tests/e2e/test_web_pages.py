@@ -42,7 +42,7 @@ def visit(page: Page, name: str, address: str, text: str) -> None:
     assert page.url.endswith(address), f"{name}: {page.url} lost its state"
 
 
-@pytest.mark.feature("A4", "B8", "C13", "D12", "G4")
+@pytest.mark.feature("A4", "B8", "C13", "D12", "G4", "J1")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_view_stands_at_its_address_and_axe_finds_nothing(
     stack: Stack, chromium: Browser, shop: Shop, scheme: str
