@@ -128,20 +128,9 @@ async def first_rows(
         UpstreamUnavailable: the warehouse cannot be reached.
         TerminalError: it took too long.
     """
-    if not place.is_possible():
-        raise _no_table(place)
-    async with _reading(managed, login) as connection:
-        query = await connection.fetchval(
-            "SELECT format('SELECT * FROM %I.%I LIMIT %s', $1::text, $2::text, $3::int)",
-            physical_dataset(place.organization, place.dataset),
-            place.table,
-            limit,
-        )
-        try:
-            statement = await connection.prepare(query)
-            found = await statement.fetch()
-        except NO_SUCH_TABLE as error:
-            raise _no_table(place) from error
+    async with _one_table(managed, login, place) as (connection, table):
+        statement = await connection.prepare(f"SELECT * FROM {table} LIMIT $1")  # noqa: S608
+        found = await statement.fetch(limit)
         columns = tuple(Column(a.name, a.type.name) for a in statement.get_attributes())
     return Rows(columns, [[cell(value) for value in row.values()] for row in found])
 
@@ -154,16 +143,29 @@ async def count_rows(managed: Warehouse, login: WarehouseLogin, place: Place) ->
         UpstreamUnavailable: the warehouse cannot be reached.
         TerminalError: it took too long.
     """
+    async with _one_table(managed, login, place) as (connection, table):
+        return int(await connection.fetchval(f"SELECT count(*) FROM {table}"))  # noqa: S608
+
+
+@asynccontextmanager
+async def _one_table(
+    managed: Warehouse, login: WarehouseLogin, place: Place
+) -> AsyncIterator[tuple[Any, str]]:
+    """A reading connection and the table's name, quoted by PostgreSQL itself.
+
+    Raises:
+        NotFound: no such dataset or table in this organization.
+        UpstreamUnavailable, TerminalError: as `_reading`.
+    """
     if not place.is_possible():
         raise _no_table(place)
+    schema = physical_dataset(place.organization, place.dataset)
     async with _reading(managed, login) as connection:
-        query = await connection.fetchval(
-            "SELECT format('SELECT count(*) FROM %I.%I', $1::text, $2::text)",
-            physical_dataset(place.organization, place.dataset),
-            place.table,
+        table = await connection.fetchval(
+            "SELECT format('%I.%I', $1::text, $2::text)", schema, place.table
         )
         try:
-            return int(await connection.fetchval(query))
+            yield connection, table
         except NO_SUCH_TABLE as error:
             raise _no_table(place) from error
 
