@@ -6,7 +6,7 @@ comes from the access token and from nowhere else.
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -15,14 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from etlfabric_core.access.network import AllowList
 from etlfabric_core.access.permissions import Permission
 from etlfabric_core.access.principal import Principal
+from etlfabric_core.access.throttle import Rule, Throttle, network
 from etlfabric_core.access.tokens import read_access
 from etlfabric_core.crypto import SecretBox
 from etlfabric_core.db.engine import Sessions
 from etlfabric_core.db.scope import OpenSession, org_session, platform_session
 from etlfabric_core.errors import Forbidden, Unauthenticated
 from etlfabric_core.files.storage import Storage
+from etlfabric_core.mail import Mailer
 from etlfabric_core.orchestrator.client import AirflowClient
-from etlfabric_core.services import members
+from etlfabric_core.services import api_keys, principals
 from etlfabric_core.services.run_events import RunFeeds
 from etlfabric_core.services.warehouse import Warehouse
 from etlfabric_core.settings import Settings
@@ -40,6 +42,8 @@ class Wiring:
     orchestrator: AirflowClient
     run_feeds: RunFeeds
     allowed: AllowList
+    mailer: Mailer
+    throttle: Throttle
 
 
 def get_wiring(request: Request) -> Wiring:
@@ -50,26 +54,96 @@ def get_wiring(request: Request) -> Wiring:
 
 WiringDep = Annotated[Wiring, Depends(get_wiring)]
 
-_BEARER = HTTPBearer(auto_error=False, description="Access token from /api/v1/auth/login")
+_BEARER = HTTPBearer(
+    auto_error=False, description="Access token from /api/v1/auth/login, or an API key"
+)
 
 
-async def get_principal(
-    wiring: WiringDep,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
-) -> Principal:
-    """Who the access token names, with the role that the membership says right now.
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+
+
+def get_address(request: Request) -> str | None:
+    """The client's address, as uvicorn knows it: a proxy's word counts only where it is trusted."""
+    return request.client.host if request.client else None
+
+
+async def get_principal(request: Request, wiring: WiringDep, bearer: Bearer) -> Principal:
+    """Whom the access token or API key names, with the role that the membership says right now.
 
     Raises:
         Unauthenticated: 401, no or no valid token, or no longer a member.
     """
-    if bearer is None:
-        raise Unauthenticated("you are not signed in", hint="send an access token as Bearer")
-    identity = read_access(bearer.credentials, wiring.settings.jwt_secret.get_secret_value())
-    async with org_session(wiring.sessions, identity.org_id) as session:
-        return await members.principal(session, identity.user_id)
+    return await _principal(request, wiring, bearer, deleted_too=False)
 
 
 PrincipalDep = Annotated[Principal, Depends(get_principal)]
+
+
+async def get_person(request: Request, wiring: WiringDep, bearer: Bearer) -> Principal:
+    """A person who is signed in; what belongs to a person is closed to API keys.
+
+    Signed in to a deleted organization counts for its owners, who may restore it.
+
+    Raises:
+        Unauthenticated: 401, no or no valid token, or no longer a member.
+        Forbidden: 403, the caller is an API key.
+    """
+    principal = await _principal(request, wiring, bearer, deleted_too=True)
+    if principal.api_key_id is not None:
+        raise Forbidden("an API key cannot do this", hint="sign in as a person")
+    return principal
+
+
+async def get_optional_person(
+    request: Request, wiring: WiringDep, bearer: Bearer
+) -> Principal | None:
+    """A person who is signed in, or nobody.
+
+    Raises:
+        Unauthenticated: 401, there is a token, but no valid one.
+        Forbidden: 403, the caller is an API key.
+    """
+    return await get_person(request, wiring, bearer) if bearer else None
+
+
+async def _principal(
+    request: Request,
+    wiring: Wiring,
+    bearer: HTTPAuthorizationCredentials | None,
+    *,
+    deleted_too: bool,
+) -> Principal:
+    """Raises TooManyRequests, 429: too many by this caller, or by all of its organization."""
+    if bearer is None:
+        raise Unauthenticated(
+            "you are not signed in", hint="send an access token as Bearer", audited=False
+        )
+    try:
+        principal = await _authenticate(wiring, bearer.credentials, deleted_too=deleted_too)
+    except Unauthenticated:
+        await wiring.throttle.admit(Rule.REFUSED_TOKEN, network(get_address(request)))
+        raise
+    request.state.principal = principal  # for the audit log, should the request be refused
+    caller = ("key", principal.api_key_id) if principal.api_key_id else ("user", principal.user_id)
+    await wiring.throttle.admit(Rule.REQUEST, *caller)
+    await wiring.throttle.admit(Rule.ORGANIZATION_REQUEST, principal.org_id)
+    return principal
+
+
+async def _authenticate(wiring: Wiring, credentials: str, *, deleted_too: bool) -> Principal:
+    if credentials.startswith(api_keys.PREFIX):
+        return await api_keys.authenticate(wiring.sessions, credentials)
+    identity = read_access(credentials, wiring.settings.jwt_secret.get_secret_value())
+    async with org_session(wiring.sessions, identity.org_id) as session:
+        return await principals.of_member(
+            session, identity.user_id, identity.sid, deleted_too=deleted_too
+        )
+
+
+PersonDep = Annotated[Principal, Depends(get_person)]
+# For `dependencies=` of a route that has a permission and is closed to API keys all the same.
+BY_PERSON: Any = [Depends(get_person)]
+OptionalPersonDep = Annotated[Principal | None, Depends(get_optional_person)]
 
 
 class Requires:
@@ -85,10 +159,10 @@ class Requires:
             Forbidden: 403, the role lacks the permission.
         """
         if self.permission not in principal.permissions:
-            raise Forbidden(
-                f"your role '{principal.role}' lacks the permission '{self.permission}'",
-                hint="ask an owner of the organization for another role",
-            )
+            key = principal.api_key_id is not None
+            who = "this API key" if key else f"your role '{principal.role}'"
+            what = "make a key with this scope" if key else "ask an owner for another role"
+            raise Forbidden(f"{who} lacks the permission '{self.permission}'", hint=what)
         return principal
 
 
@@ -117,8 +191,13 @@ OpenSessionDep = Annotated[OpenSession, Depends(get_open_session)]
 
 OrganizationRead = Annotated[Principal, Depends(Requires(Permission.ORGANIZATION_READ))]
 OrganizationWrite = Annotated[Principal, Depends(Requires(Permission.ORGANIZATION_WRITE))]
+OrganizationDelete = Annotated[Principal, Depends(Requires(Permission.ORGANIZATION_DELETE))]
 MembersRead = Annotated[Principal, Depends(Requires(Permission.MEMBERS_READ))]
 MembersWrite = Annotated[Principal, Depends(Requires(Permission.MEMBERS_WRITE))]
+ApiKeysRead = Annotated[Principal, Depends(Requires(Permission.API_KEYS_READ))]
+ApiKeysWrite = Annotated[Principal, Depends(Requires(Permission.API_KEYS_WRITE))]
+ApiKeysDelete = Annotated[Principal, Depends(Requires(Permission.API_KEYS_DELETE))]
+AuditRead = Annotated[Principal, Depends(Requires(Permission.AUDIT_READ))]
 ConnectionsRead = Annotated[Principal, Depends(Requires(Permission.CONNECTIONS_READ))]
 ConnectionsWrite = Annotated[Principal, Depends(Requires(Permission.CONNECTIONS_WRITE))]
 ConnectionsDelete = Annotated[Principal, Depends(Requires(Permission.CONNECTIONS_DELETE))]

@@ -30,6 +30,7 @@ async def require_internal(
         raise Unauthenticated(
             "this route is for Airflow's side only",
             hint="ETLFABRIC_INTERNAL_TOKEN must be the same for the service and for Airflow",
+            audited=bearer is not None,
         )
 
 

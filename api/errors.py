@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from etlfabric_core.access.throttle import network
 from etlfabric_core.errors import (
     Conflict,
     FabricError,
@@ -21,8 +22,11 @@ from etlfabric_core.errors import (
     NotFound,
     Problem,
     TooLarge,
+    TooManyRequests,
     TransientError,
 )
+from etlfabric_core.services import denials
+from etlfabric_core.services.denials import Denial
 
 log = structlog.get_logger()
 
@@ -52,7 +56,12 @@ Responses = dict[int | str, dict[str, Any]]
 def errors(*kinds: type[FabricError]) -> Responses:
     """The error answers of a route, for its `responses=`."""
     return {
-        kind.status: {"model": ErrorBody, "description": (kind.__doc__ or "").partition("\n")[0]}
+        kind.status: {
+            "model": ErrorBody,
+            "description": (kind.__doc__ or "").partition("\n")[0],
+            # Errors are JSON also where the answer itself is something else, such as a stream.
+            "content": {"application/json": {}},
+        }
         for kind in kinds
     }
 
@@ -63,6 +72,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(DBAPIError, _database_error)
+    app.add_exception_handler(RecursionError, _too_deep)
     for away in (ConnectionError, PoolTimeout):
         app.add_exception_handler(away, _database_away)
 
@@ -76,13 +86,41 @@ async def _fabric_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, FabricError)  # noqa: S101 - the handler is registered for it
     if error.status >= 500:
         log.error("request_failed", path=request.url.path, error=error.code, message=error.message)
-    return answer(error, {"WWW-Authenticate": "Bearer"} if error.status == 401 else None)
+    if error.audited:
+        await _note(request, error)
+    return answer(error, _headers(error))
+
+
+async def _note(request: Request, error: FabricError) -> None:
+    """Has the audit log tell who was turned away. What fails here never changes the answer."""
+    try:
+        denial = Denial(
+            method=request.method,
+            route=request.scope["route"].path,
+            code=error.code,
+            address=network(request.client.host if request.client else None),
+            principal=getattr(request.state, "principal", None),
+        )
+        wiring = request.app.state.wiring
+        await denials.note(wiring.sessions, wiring.throttle, denial)
+    except Exception as failure:
+        log.error("denial_not_noted", path=request.url.path, exc_info=failure)
+
+
+def _headers(error: FabricError) -> dict[str, str]:
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(error.retry_after)}
+    return {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
 
 
 async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     problems = field_problems(error.errors())
     return answer(InvalidConfig(_sentence(problems), hint="see problems", problems=problems))
+
+
+async def _too_deep(request: Request, error: Exception) -> JSONResponse:
+    return answer(InvalidConfig("the body is nested too deeply", hint="send a flatter one"))
 
 
 def field_problems(found: Sequence[Mapping[str, Any]]) -> list[Problem]:
@@ -108,6 +146,8 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code == 404:
         return answer(NotFound(f"there is no route {request.method} {request.url.path}"))
+    if error.status_code == 400:  # what the framework says of a body that it cannot parse
+        return answer(InvalidConfig(str(error.detail), hint="send JSON in UTF-8"))
     if error.status_code == 413:
         return answer(TooLarge(str(error.detail), hint="send less at once"))
     body: dict[str, Any] = {
@@ -126,12 +166,20 @@ _INTEGRITY = {
 }
 
 
+# Two transactions that got into each other's way: PostgreSQL took this one back whole.
+_IN_THE_WAY = frozenset({"40001", "40P01"})
+
+
 async def _database_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DBAPIError)  # noqa: S101
-    if isinstance(error, IntegrityError):
-        state = getattr(error.orig, "sqlstate", None)
-        if state in _INTEGRITY:
-            return answer(Conflict(_INTEGRITY[state], hint="reload, then try another name"))
+    state = getattr(error.orig, "sqlstate", None)
+    if isinstance(error, IntegrityError) and state in _INTEGRITY:
+        return answer(Conflict(_INTEGRITY[state], hint="reload, then try another name"))
+    if state in _IN_THE_WAY:
+        log.warning("transaction_in_the_way", path=request.url.path, state=state)
+        return answer(
+            TransientError("somebody else changed the same at that moment", hint="try again")
+        )
     if error.connection_invalidated:
         return await _database_away(request, error)
     if _is_data_error(error):

@@ -2,20 +2,25 @@
 
 import re
 import time
+from collections.abc import Mapping
 from uuid import uuid4
 
 import structlog
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import answer, unexpected
 from etlfabric_core.errors import TooLarge
+from etlfabric_core.settings import Settings
 
 log = structlog.get_logger()
 
-MAX_BODY_BYTES = 8 << 20
+# The largest model or graph that people write is far below. Airflow's side reports more.
+MAX_BODY_BYTES = 1 << 20
+MAX_INTERNAL_BODY_BYTES = 8 << 20
 MULTIPART_OVERHEAD = 64 << 10
 UPLOADS = "/api/v1/uploads"
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -23,6 +28,9 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
         "worker-src 'self' blob:; font-src 'self' data:; object-src 'none'; base-uri 'self'; "
@@ -36,17 +44,36 @@ DOCS_POLICY = (
 )
 
 
-def install(app: FastAPI, *, upload_max_bytes: int) -> None:
+HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
+# What pages of other origins may send and read. Never X-Requested-With: it marks our own pages.
+CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+CORS_REQUEST_HEADERS = ("Authorization", "Content-Type", "If-Match", "Last-Event-ID")
+CORS_ANSWER_HEADERS = ("ETag", "Retry-After", "X-Request-ID")
+
+
+def install(app: FastAPI, settings: Settings) -> None:
     """Adds the middleware; the last one added is the outermost."""
-    app.add_middleware(BodyLimit, upload_max_bytes=upload_max_bytes)
-    app.add_middleware(RequestContext)
+    app.add_middleware(BodyLimit, upload_max_bytes=settings.upload_max_bytes)
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_credentials=False,  # cookies are for our own pages
+            allow_methods=CORS_METHODS,
+            allow_headers=CORS_REQUEST_HEADERS,
+            expose_headers=CORS_ANSWER_HEADERS,
+        )
+    https = settings.browser_url.startswith("https:")
+    app.add_middleware(RequestContext, headers=SECURITY_HEADERS | (HTTPS_ONLY if https else {}))
 
 
 class RequestContext:
     """Gives a request its id, binds it to the log, sets headers, and writes one line about it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
         self.app = app
+        self.headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,7 +89,10 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _set_headers(MutableHeaders(scope=message), scope["path"], request_id)
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                headers.update(self.headers)
+                _fit_headers(headers, scope["path"])
             await send(message)
 
         try:
@@ -85,10 +115,7 @@ def _request_id(given: str) -> str:
     return given if REQUEST_ID.fullmatch(given) else uuid4().hex
 
 
-def _set_headers(headers: MutableHeaders, path: str, request_id: str) -> None:
-    headers["X-Request-ID"] = request_id
-    for name, value in SECURITY_HEADERS.items():
-        headers[name] = value
+def _fit_headers(headers: MutableHeaders, path: str) -> None:
     if path == "/docs":
         headers["Content-Security-Policy"] = DOCS_POLICY
     if path.startswith(("/api/", "/internal/")):
@@ -100,13 +127,13 @@ class BodyLimit:
 
     def __init__(self, app: ASGIApp, upload_max_bytes: int) -> None:
         self.app = app
-        self.limits = {UPLOADS: upload_max_bytes + MULTIPART_OVERHEAD}
+        self.upload_max_bytes = upload_max_bytes + MULTIPART_OVERHEAD
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit, received = self.limits.get(scope["path"], MAX_BODY_BYTES), 0
+        limit, received = self._limit(scope["path"]), 0
         message = f"the request's body is larger than the {limit} bytes that are accepted"
         length = Headers(scope=scope).get("content-length", "0")
         if length.isdigit() and int(length) > limit:
@@ -123,3 +150,8 @@ class BodyLimit:
             return part
 
         await self.app(scope, counted, send)
+
+    def _limit(self, path: str) -> int:
+        if path == UPLOADS:
+            return self.upload_max_bytes
+        return MAX_INTERNAL_BODY_BYTES if path.startswith("/internal/") else MAX_BODY_BYTES

@@ -4,6 +4,7 @@ import typer
 
 from cli import demo
 from cli.client import commands as client
+from cli.operator import accounts, audit, keys, platform
 from cli.stack import commands as stack
 
 app = typer.Typer(
@@ -15,6 +16,10 @@ app = typer.Typer(
 stack.register(app)
 client.register(app)
 demo.register(app)
+platform.register(app)
+accounts.register(app)
+audit.register(app)
+keys.register(app)
 
 if __name__ == "__main__":
     app()

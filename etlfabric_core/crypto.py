@@ -1,14 +1,20 @@
 """Sealing of secrets: what is stored of a password is readable only with a key of the service."""
 
+import base64
 import json
+import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.exceptions import InvalidTag
+from cryptography.fernet import Fernet, InvalidToken
 
 from etlfabric_core.errors import FabricError
+from etlfabric_core.key_ring import Key, KeyRing
 
-PREFIX = b"v1:"
+Cipher = Literal["fernet", "aes-gcm"]
+
+NONCE_BYTES = 12
 
 
 class SecretUnreadable(FabricError):
@@ -18,53 +24,99 @@ class SecretUnreadable(FabricError):
 
 
 class SecretBox:
-    """Seals and opens JSON objects. The newest key seals, every key opens.
+    """Seals and opens JSON objects, in the form `v2:<key id>:<cipher>:<sealed>`.
 
-    The context (the id of the organization) lies inside the sealed payload, so that a value
-    copied into another organization's row does not open there.
+    A value is bound to its place, which is an organization and a field: copied into another
+    organization's row, or into another field, it does not open there.
     """
 
-    def __init__(self, keys: str) -> None:
-        """`keys` are Fernet keys, newest first, separated by commas.
+    def __init__(self, keys: KeyRing, cipher: Cipher = "fernet") -> None:
+        """`cipher` seals; what either cipher sealed is opened."""
+        self.keys, self.cipher = keys, cipher
 
-        Raises:
-            ValueError: there is no key, or one is not a Fernet key.
-        """
-        parts = [key.strip() for key in keys.split(",") if key.strip()]
-        if not parts:
-            raise ValueError("no encryption key: set ETLFABRIC_ENCRYPTION_KEYS")
-        self._fernet = MultiFernet([Fernet(key) for key in parts])
-
-    def seal(self, value: Mapping[str, Any], *, context: int) -> bytes:
+    def seal(self, value: Mapping[str, Any], *, org_id: int, field: str) -> bytes:
         """The sealed form of a JSON object."""
-        payload = json.dumps({"context": context, "value": dict(value)}).encode()
-        return PREFIX + self._fernet.encrypt(payload)
+        key, place = self.keys.newest(), _place(org_id, field)
+        if self.cipher == "fernet":
+            payload = json.dumps({"place": place, "value": dict(value)}).encode()
+            return self._prefix(key) + key.fernet.encrypt(payload)
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = key.aes_gcm.encrypt(nonce, json.dumps(dict(value)).encode(), place.encode())
+        return self._prefix(key) + base64.b64encode(nonce + sealed)
 
-    def open(self, sealed: bytes, *, context: int) -> dict[str, Any]:
-        """The object that was sealed for this context.
+    def open(self, sealed: bytes, *, org_id: int, field: str) -> dict[str, Any]:
+        """The object that was sealed for this place.
 
         Raises:
-            SecretUnreadable: no key opens it, or it was sealed for another context.
+            SecretUnreadable: no key opens it, or it was sealed for another place.
         """
         try:
-            if not sealed.startswith(PREFIX):
+            version, _, rest = sealed.partition(b":")
+            if version == b"v1":
+                return self._open_first_form(rest, org_id)
+            id, cipher, token = rest.split(b":", 2)
+            key = self.keys.find(id.decode())
+            if version != b"v2" or key is None:
                 raise InvalidToken
-            payload = json.loads(self._fernet.decrypt(sealed.removeprefix(PREFIX)))
-            if payload["context"] != context:
-                raise InvalidToken
-        except InvalidToken as error:
+            return _OPENERS[cipher](key, token, _place(org_id, field))
+        except (InvalidToken, InvalidTag, ValueError, KeyError) as error:
             raise SecretUnreadable(
                 "a stored secret cannot be opened",
                 hint="is the key that sealed it still in ETLFABRIC_ENCRYPTION_KEYS? "
                 "Otherwise enter the secret again.",
             ) from error
-        value: dict[str, Any] = payload["value"]
-        return value
 
-    def reseal(self, sealed: bytes, *, context: int) -> bytes:
-        """The same value under the newest key.
+    def newest_prefix(self) -> bytes:
+        """How everything begins that is sealed from now on."""
+        return self._prefix(self.keys.newest())
 
-        Raises:
-            SecretUnreadable: see `open`.
-        """
-        return self.seal(self.open(sealed, context=context), context=context)
+    def key_of(self, sealed: bytes) -> str | None:
+        """The id of the key that sealed it, in force or not; None where that cannot be told."""
+        version, _, rest = sealed.partition(b":")
+        if version == b"v2":
+            return rest.partition(b":")[0].decode()
+        return next((key.id for key in self.keys.all() if _opens(key.fernet, rest)), None)
+
+    def _prefix(self, key: Key) -> bytes:
+        return f"v2:{key.id}:{self.cipher}:".encode()
+
+    def _open_first_form(self, token: bytes, org_id: int) -> dict[str, Any]:
+        """Without a key's id in front; it is bound to its organization alone."""
+        key = next((key for key in self.keys.all() if _opens(key.fernet, token)), None)
+        if key is None:
+            raise InvalidToken
+        return _unpacked(key.fernet.decrypt(token), "context", org_id)
+
+
+def _open_fernet(key: Key, token: bytes, place: str) -> dict[str, Any]:
+    return _unpacked(key.fernet.decrypt(token), "place", place)
+
+
+def _open_aes_gcm(key: Key, token: bytes, place: str) -> dict[str, Any]:
+    raw = base64.b64decode(token, validate=True)
+    opened = key.aes_gcm.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.encode())
+    value: dict[str, Any] = json.loads(opened)
+    return value
+
+
+_OPENERS = {b"fernet": _open_fernet, b"aes-gcm": _open_aes_gcm}
+
+
+def _place(org_id: int, field: str) -> str:
+    return f"{org_id}/{field}"
+
+
+def _unpacked(payload: bytes, bound: str, place: str | int) -> dict[str, Any]:
+    unpacked = json.loads(payload)
+    if unpacked[bound] != place:
+        raise InvalidToken
+    value: dict[str, Any] = unpacked["value"]
+    return value
+
+
+def _opens(fernet: Fernet, token: bytes) -> bool:
+    try:
+        fernet.decrypt(token)
+    except InvalidToken:
+        return False
+    return True

@@ -6,6 +6,7 @@ FabricError
 ├── Unauthenticated 401     nobody is signed in
 ├── Forbidden 403           the role or key lacks a permission
 ├── PreconditionFailed 412  somebody else changed the object since it was read
+├── TooManyRequests 429     too much in a short time; says when to try again
 ├── TooLarge 413            the body or file is larger than what is accepted
 ├── InvalidConfig 422       the request is well-formed but wrong; carries `problems`
 ├── UpstreamUnavailable 502 a system behind the service did not answer
@@ -34,14 +35,23 @@ class FabricError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
+    audited = False  # whether the audit log notes that somebody was turned away with this
 
     def __init__(
-        self, message: str, *, hint: str | None = None, problems: Sequence[Problem] = ()
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        problems: Sequence[Problem] = (),
+        audited: bool | None = None,
     ) -> None:
+        """`audited` where this one error differs from its kind."""
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.problems = tuple(problems)
+        if audited is not None:
+            self.audited = audited
 
     def body(self) -> dict[str, Any]:
         """The one shape in which every error leaves the service."""
@@ -72,6 +82,7 @@ class Unauthenticated(FabricError):
 
     status = 401
     code = "unauthenticated"
+    audited = True
 
 
 class Forbidden(FabricError):
@@ -79,6 +90,7 @@ class Forbidden(FabricError):
 
     status = 403
     code = "forbidden"
+    audited = True
 
 
 class PreconditionFailed(FabricError):
@@ -93,6 +105,18 @@ class TooLarge(FabricError):
 
     status = 413
     code = "too_large"
+
+
+class TooManyRequests(FabricError):
+    """429."""
+
+    status = 429
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after: int, hint: str | None = None) -> None:
+        """`retry_after` in seconds."""
+        super().__init__(message, hint=hint or f"try again in {retry_after} s")
+        self.retry_after = retry_after
 
 
 class InvalidConfig(FabricError):

@@ -6,6 +6,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
 
+from migrations.closed_catalog import close_catalog
+
 # key of `passwords` → role and what it may do
 ROLES = {
     "owner": ("etlfabric_owner", "NOCREATEDB NOCREATEROLE"),
@@ -16,6 +18,8 @@ ROLES = {
 # What every organization's role in the warehouse is a member of: it may connect there. A grant to
 # each role of its own would make the database's list of grants as long as there are organizations.
 TENANTS = "etlfabric_tenant"
+# What one query of an organization may spill to disk; only a superuser can change it.
+TEMP_FILE_LIMIT = "10GB"
 # database → owner, and who else may connect
 DATABASES = {
     "etlfabric": ("etlfabric_owner", ("etlfabric_service",)),
@@ -38,15 +42,21 @@ def bootstrap(admin_url: str, passwords: Mapping[str, str]) -> None:
     with _connect(admin_url) as admin:
         for key, (role, abilities) in ROLES.items():
             _ensure_role(admin, role, abilities, passwords[key])
+            # Organizations that use up their connections leave these for the platform.
+            grant = "GRANT pg_use_reserved_connections TO {} WITH INHERIT TRUE"
+            admin.execute(sql.SQL(grant).format(sql.Identifier(role)))
         _ensure_tenants(admin)
         for database, (owner, guests) in DATABASES.items():
             _ensure_database(admin, database, owner, guests)
         # Roles of organizations log in on this server: no database lets in whoever comes.
         admin.execute("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC")
         admin.execute("REVOKE CONNECT ON DATABASE template1 FROM PUBLIC")
+        admin.execute(f"ALTER DATABASE warehouse SET temp_file_limit = '{TEMP_FILE_LIMIT}'")
     for database in DATABASES:
         with _connect(admin_url, database) as connection:
             connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    with _connect(admin_url, "warehouse") as connection:
+        close_catalog(connection)
 
 
 def _connect(admin_url: str, database: str | None = None) -> psycopg.Connection:

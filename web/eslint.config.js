@@ -2,10 +2,16 @@ import hooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
 const features = [
+  "api-keys",
+  "audit",
   "auth",
   "connections",
   "home",
+  "members",
+  "organization",
   "pipelines",
+  "platform",
+  "profile",
   "runs",
   "tables",
   "transformations",

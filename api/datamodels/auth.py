@@ -1,4 +1,4 @@
-"""Bodies of sign-up and sign-in."""
+"""Bodies of sign-up, sign-in, and of what is needed without being signed in."""
 
 from typing import Annotated
 
@@ -7,18 +7,24 @@ from pydantic import ConfigDict, Field, SecretStr, StringConstraints
 from api.datamodels.base import Answer, Body, Name
 from api.datamodels.organization import OrganizationOut
 from etlfabric_core.access.passwords import MAX_LENGTH, MIN_LENGTH
-from etlfabric_core.access.permissions import Permission, Role
+from etlfabric_core.access.permissions import Role
 
+# ASCII alone: other letters could look like somebody else's address, or become one in lower case.
+_LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 Email = Annotated[
     str,
     StringConstraints(
         strip_whitespace=True,
         to_lower=True,
         max_length=254,
-        pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+$",
+        pattern=rf"^{_LOCAL}(?:\.{_LOCAL})*@{_LABEL}(?:\.{_LABEL})+$",
     ),
 ]
 NewPassword = Annotated[SecretStr, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
+MailedToken = Annotated[SecretStr, Field(min_length=1, max_length=128)]
+RefreshTokenIn = Annotated[SecretStr, Field(max_length=128)]
+Slug = Annotated[str, StringConstraints(max_length=40)]
 
 
 class RegisterIn(Body):
@@ -56,13 +62,47 @@ class LoginIn(Body):
 
     email: Annotated[str, StringConstraints(strip_whitespace=True, max_length=254)]
     password: Annotated[SecretStr, Field(max_length=MAX_LENGTH)]
-    organization: Annotated[str, StringConstraints(max_length=40)] | None = None
+    organization: Slug | None = None
 
 
 class RefreshIn(Body):
     """The refresh token, for callers without cookies."""
 
-    refresh_token: Annotated[SecretStr, Field(max_length=128)] | None = None
+    refresh_token: RefreshTokenIn | None = None
+
+
+class SwitchIn(Body):
+    """The slug of the organization to go over to; the token, for callers without cookies."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"organization": "acme"}]}
+    )
+
+    organization: Slug
+    refresh_token: RefreshTokenIn | None = None
+
+
+class ForgotIn(Body):
+    """Where the link goes."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"email": "ada@example.com"}]}
+    )
+
+    email: Email
+
+
+class ResetIn(Body):
+    """The token of the link, and the password to have from now on."""
+
+    token: MailedToken
+    password: NewPassword
+
+
+class VerifyIn(Body):
+    """The token of the link."""
+
+    token: MailedToken
 
 
 class TokensOut(Answer):
@@ -74,28 +114,3 @@ class TokensOut(Answer):
     refresh_token: str | None
     organization: OrganizationOut
     role: Role
-
-
-class UserOut(Answer):
-    """A person."""
-
-    id: int
-    email: str
-    name: str
-
-
-class MembershipOut(Answer):
-    """One organization of the caller."""
-
-    organization: OrganizationOut
-    role: Role
-
-
-class MeOut(Answer):
-    """Who is calling, and what the role allows."""
-
-    user: UserOut
-    organization: OrganizationOut
-    role: Role
-    permissions: list[Permission]
-    memberships: list[MembershipOut]

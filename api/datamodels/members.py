@@ -2,21 +2,8 @@
 
 from pydantic import ConfigDict
 
-from api.datamodels.auth import Email
 from api.datamodels.base import Answer, Body
 from etlfabric_core.access.permissions import Role
-
-
-class MemberIn(Body):
-    """A registered user by e-mail address, and the role to have."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"email": "grace@example.com", "role": "editor"}]},
-    )
-
-    email: Email
-    role: Role
 
 
 class MemberPatch(Body):

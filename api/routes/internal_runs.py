@@ -13,6 +13,7 @@ from etlfabric_core.errors import (
     Conflict,
     InvalidConfig,
     NotFound,
+    TransientError,
     Unauthenticated,
     UpstreamUnavailable,
 )
@@ -37,13 +38,13 @@ _ACTIONS: dict[
 @router.post(
     "/run-context",
     response_model=RunContext,
-    responses=errors(Unauthenticated, NotFound, InvalidConfig, UpstreamUnavailable),
+    responses=errors(Unauthenticated, NotFound, InvalidConfig, UpstreamUnavailable, TransientError),
 )
 async def get_context(
     body: ContextRequest, caller: InternalCaller, wiring: WiringDep
 ) -> RunContext:
     """The plan of a task, with the secrets it needs."""
-    keys = run_context.Keys(wiring.box, wiring.storage, wiring.warehouse)
+    keys = run_context.Keys(wiring.box, wiring.storage, wiring.warehouse, wiring.allowed)
     async with dag_ids.place(wiring.sessions, body.run.dag_id) as (session, place):
         return await run_context.resolve(session, place, body, keys)
 

@@ -1,9 +1,9 @@
 """Members of the organization."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
-from api.datamodels.members import MemberIn, MemberOut, MemberPatch
-from api.deps import MembersRead, MembersWrite, SessionDep
+from api.datamodels.members import MemberOut, MemberPatch
+from api.deps import MembersRead, MembersWrite, OrganizationRead, SessionDep, get_person
 from api.errors import errors
 from api.pagination import PageDep, PageOut
 from etlfabric_core.db.pages import Page
@@ -16,16 +16,26 @@ router = APIRouter(prefix="/members", tags=["members"])
 WRITE_ERRORS = errors(Unauthenticated, Forbidden, NotFound, Conflict, InvalidConfig)
 
 
-@router.get("", response_model=PageOut[MemberOut], responses=errors(Unauthenticated))
+@router.get(
+    "",
+    response_model=PageOut[MemberOut],
+    responses=errors(Unauthenticated, Forbidden, InvalidConfig),
+)
 async def list_members(principal: MembersRead, session: SessionDep, page: PageDep) -> Page[Member]:
     """Everyone in the organization, with their roles."""
     return await members.list_page(session, page)
 
 
-@router.post("", status_code=201, response_model=MemberOut, responses=WRITE_ERRORS)
-async def add(body: MemberIn, principal: MembersWrite, session: SessionDep) -> Member:
-    """Makes a registered user a member."""
-    return await members.add(session, principal, email=body.email, role=body.role)
+# Before `/{id}`, which would take it for an id.
+@router.delete(
+    "/me",
+    status_code=204,
+    dependencies=[Depends(get_person)],
+    responses=errors(Unauthenticated, Forbidden, Conflict),
+)
+async def leave(principal: OrganizationRead, session: SessionDep) -> None:
+    """Takes the caller out of the organization."""
+    await members.leave(session, principal)
 
 
 @router.patch("/{id}", response_model=MemberOut, responses=WRITE_ERRORS)

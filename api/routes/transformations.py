@@ -80,7 +80,7 @@ async def create(
 
 @router.post("/check", response_model=CheckedOut, responses=CHECK_ERRORS)
 async def check(
-    body: TransformationCheck, principal: TransformationsRead, bench: WorkbenchDep
+    body: TransformationCheck, principal: TransformationsWrite, bench: WorkbenchDep
 ) -> CheckedModel:
     """Compiles an unsaved transformation: its SQL, and the problems with their lines."""
     draft = NodeDraft(**body.model_dump(exclude={"id"}))

@@ -23,7 +23,7 @@ class Service:
 
     @classmethod
     def signed_in(cls) -> "Service":
-        """With the stored tokens.
+        """With the API key of the environment, or the stored tokens.
 
         Raises:
             ClientError: nobody has signed in yet.
@@ -84,13 +84,21 @@ class Service:
         return response
 
     def _renew(self) -> None:
-        body = {"refresh_token": self._refresh_token}
-        tokens = _decoded(self._http.post("/auth/refresh", json=body))
+        """Each refresh token is good once, so that commands side by side share the newest."""
+        with credentials.locked():
+            stored = credentials.newest(self._access_token)
+            if stored is None or stored["refresh_token"] == self._refresh_token:
+                body = {"refresh_token": self._refresh_token}
+                tokens = _decoded(self._http.post("/auth/refresh", json=body))
+                if stored is not None:
+                    credentials.save(self.api_url, tokens)
+            else:
+                tokens = stored
         self._refresh_token = tokens["refresh_token"]
         self._use(tokens["access_token"])
-        credentials.save(self.api_url, tokens)
 
     def _use(self, access_token: str) -> None:
+        self._access_token = access_token
         self._http.headers["Authorization"] = f"Bearer {access_token}"
 
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from cli.stack.layout import KEYS_FILE
 from etlfabric_core.errors import InvalidConfig
 
 
@@ -34,7 +35,7 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "airflow_secret_key": _token,
     "airflow_fernet_key": _fernet_key,
     "internal_token": _token,
-    "encryption_keys": _fernet_key,
+    "audit_keys": _token,
     "jwt_secret": _token,
     "demo_password": _password,
 }
@@ -43,14 +44,17 @@ MAKERS: Mapping[str, Callable[[], str]] = {
 def ensure(path: Path) -> dict[str, str]:
     """What the file holds; what it lacks is generated and written (mode 0600).
 
+    The encryption keys get a file of their own beside it, for `etlfabric keys rotate`.
+
     Raises:
-        InvalidConfig: the file is there, but is not a JSON object.
+        InvalidConfig: the file is there, but is not a JSON object; or the keys are gone.
     """
     known = read(path) if path.exists() else {}
-    missing = {name: make() for name, make in MAKERS.items() if name not in known}
-    if missing:
-        _write(path, known | missing)
-    return known | missing
+    _ensure_keys(path, known)
+    wanted = {name: known.get(name) or make() for name, make in MAKERS.items()}
+    if wanted != known:
+        _write(path, json.dumps(wanted, indent=2) + "\n")
+    return wanted
 
 
 def read(path: Path) -> dict[str, str]:
@@ -75,13 +79,24 @@ def read(path: Path) -> dict[str, str]:
     return found
 
 
-def _write(path: Path, values: Mapping[str, str]) -> None:
+def _ensure_keys(path: Path, known: Mapping[str, str]) -> None:
+    keys = path.with_name(KEYS_FILE)
+    if keys.exists():
+        return
+    if known and "encryption_keys" not in known:  # where stacks had them before
+        raise InvalidConfig(
+            f"{keys} is not there",
+            hint="Put the file back from a backup: stored secrets open with no other keys.",
+        )
+    _write(keys, known.get("encryption_keys", _fernet_key()).replace(",", "\n") + "\n")
+
+
+def _write(path: Path, text: str) -> None:
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
-        json.dump(dict(values), file, indent=2)
-        file.write("\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)

@@ -62,7 +62,8 @@ class Environment:
             "ETLFABRIC_AIRFLOW_PASSWORD": self.secrets["airflow_service_password"],
             "ETLFABRIC_API_URL": self.layout.api_url,
             "ETLFABRIC_INTERNAL_TOKEN": self.secrets["internal_token"],
-            "ETLFABRIC_ENCRYPTION_KEYS": self.secrets["encryption_keys"],
+            "ETLFABRIC_ENCRYPTION_KEYS_FILE": str(self.layout.keys_file),
+            "ETLFABRIC_AUDIT_KEYS": self.secrets["audit_keys"],
             "ETLFABRIC_JWT_SECRET": self.secrets["jwt_secret"],
             "ETLFABRIC_STORAGE_URL": str(self.layout.var / "storage"),
             "ETLFABRIC_WEB_DIR": str(PROJECT / "web" / "dist"),
@@ -124,7 +125,7 @@ class Environment:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(FOREIGN) and not name.startswith("ETLFABRIC_")
+            if name in EVERYWHERE or not name.startswith((*FOREIGN, "ETLFABRIC_"))
         }
         path = os.pathsep.join((str(PROJECT), str(PROJECT / "plugins")))
         return (
@@ -139,6 +140,8 @@ class Environment:
         )
 
 
+# What the person who starts a stack may say to all of its processes.
+EVERYWHERE = frozenset({"ETLFABRIC_ALLOW_UNSANDBOXED_CODE"})
 DATABASE_PASSWORDS = {
     "owner": "owner_password",
     "service": "service_password",
@@ -148,8 +151,14 @@ DATABASE_PASSWORDS = {
 CHOOSABLE = frozenset(
     {
         "ETLFABRIC_ALLOWED_PRIVATE_HOSTS",
+        "ETLFABRIC_CORS_ORIGINS",
+        "ETLFABRIC_MAIL_FROM",
+        "ETLFABRIC_ORGANIZATION_GRACE_DAYS",
         "ETLFABRIC_ORGANIZATION_POOL_SLOTS",
+        "ETLFABRIC_PUBLIC_URL",
+        "ETLFABRIC_RATE_LIMITS",
         "ETLFABRIC_UPLOAD_MAX_BYTES",
+        "ETLFABRIC_SMTP_URL",
         "ETLFABRIC_STORAGE_URL",
         "ETLFABRIC_WEB_DIR",
     }

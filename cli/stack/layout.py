@@ -8,6 +8,7 @@ from pathlib import Path
 
 from etlfabric_core.errors import InvalidConfig
 
+KEYS_FILE = "encryption.keys"  # beside the other secrets, because it changes while we run
 PROJECT = Path(__file__).resolve().parents[2]
 PORT_SETTINGS = {
     "postgres": ("ETLFABRIC_POSTGRES_PORT", 5433),
@@ -49,6 +50,10 @@ class Layout:
     @property
     def secrets_file(self) -> Path:
         return self.var / "secrets.json"
+
+    @property
+    def keys_file(self) -> Path:
+        return self.var / KEYS_FILE
 
     @property
     def run(self) -> Path:

@@ -23,6 +23,7 @@ SETTINGS: Mapping[str, str] = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "300",
+    "reserved_connections": "100",  # for the platform's own roles; see migrations/bootstrap.py
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
     "timezone": "UTC",

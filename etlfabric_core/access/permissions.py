@@ -12,13 +12,24 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
+class PlatformRole(StrEnum):
+    """What somebody is to the whole installation. An owner may all that an operator may."""
+
+    OPERATOR = "operator"
+    OWNER = "owner"
+
+
 class Permission(StrEnum):
     """What one may do. The scopes of API keys are the same words."""
 
     ORGANIZATION_READ = "organization:read"
     ORGANIZATION_WRITE = "organization:write"
+    ORGANIZATION_DELETE = "organization:delete"
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
+    API_KEYS_READ = "api_keys:read"
+    API_KEYS_WRITE = "api_keys:write"
+    API_KEYS_DELETE = "api_keys:delete"
     CONNECTIONS_READ = "connections:read"
     CONNECTIONS_WRITE = "connections:write"
     CONNECTIONS_DELETE = "connections:delete"
@@ -48,10 +59,15 @@ def _ending(*actions: str) -> frozenset[Permission]:
     return frozenset(p for p in Permission if p.value.rpartition(":")[2] in actions)
 
 
-_OWNER_ONLY = frozenset({Permission.ORGANIZATION_WRITE, Permission.MEMBERS_WRITE})
-_VIEWER = _ending("read") - {Permission.AUDIT_READ}
-_EDITOR = _VIEWER | _ending("write", "publish", "execute") - _OWNER_ONLY
-_ADMIN = _EDITOR | _ending("delete") | {Permission.AUDIT_READ}
+_OWNER_ONLY = frozenset(
+    {Permission.ORGANIZATION_WRITE, Permission.ORGANIZATION_DELETE, Permission.MEMBERS_WRITE}
+)
+_ADMIN_ONLY = frozenset(
+    {Permission.API_KEYS_READ, Permission.API_KEYS_WRITE, Permission.AUDIT_READ}
+)
+_VIEWER = _ending("read") - _ADMIN_ONLY
+_EDITOR = _VIEWER | _ending("write", "publish", "execute") - _OWNER_ONLY - _ADMIN_ONLY
+_ADMIN = _EDITOR | _ADMIN_ONLY | _ending("delete") - _OWNER_ONLY
 _OWNER = _ADMIN | _OWNER_ONLY
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {

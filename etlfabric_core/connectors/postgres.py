@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr
 
@@ -18,13 +18,15 @@ from etlfabric_core.connectors.record import (
     TestResult,
     parse,
 )
-from etlfabric_core.errors import FabricError, TerminalError, TransientError
+from etlfabric_core.errors import FabricError, InvalidConfig, TerminalError, TransientError
 from etlfabric_core.extract_load.plan import Endpoint
 
 if TYPE_CHECKING:
     import psycopg
 
 CONNECT_TIMEOUT_S = 10
+# What libpq would else take from the home of the user that runs it, and show to a tenant's host.
+NOTHING_OF_OURS = {"passfile": "/dev/null", "gssencmode": "disable", "sslcertmode": "disable"}
 CURSOR_TYPES = ("timestamp", "date", "bigint", "integer", "smallint")
 
 
@@ -84,15 +86,6 @@ REFUSALS = (
         "check the user",
         TerminalError,
     ),
-    *(
-        Refusal(
-            words,
-            "host: the name '{host}' is unknown",
-            "check the host for a typing error",
-            TransientError,
-        )
-        for words in ("translate host name", "name or service not known", "name resolution")
-    ),
     Refusal(
         "connection refused",
         "port: nothing listens at {host}:{port}",
@@ -133,7 +126,7 @@ def connect(
     """A session at the endpoint, closed at the end.
 
     Raises:
-        InvalidConfig: the endpoint's config is wrong.
+        InvalidConfig: the endpoint's config is wrong, or its host was not looked up.
         TerminalError: the server refused (password, database, user).
         TransientError: the server was not reached.
     """
@@ -143,7 +136,7 @@ def connect(
     secrets = parse(PostgresSecrets, endpoint.secrets)
     try:
         connection = psycopg.connect(
-            host=config.host,
+            **location(endpoint),
             port=config.port,
             dbname=config.database,
             user=config.user,
@@ -156,6 +149,26 @@ def connect(
         raise refusal(str(error), config) from None
     with closing(connection):
         yield connection
+
+
+def location(endpoint: Endpoint) -> dict[str, Any]:
+    """libpq's parameters for where to connect: the checked addresses, in this order.
+
+    The host's name only serves to check the certificate.
+
+    Raises:
+        InvalidConfig: nobody looked the host up.
+    """
+    host, addresses = str(endpoint.config["host"]), endpoint.addresses
+    if not addresses:
+        raise InvalidConfig(
+            f"host: '{host}' was not looked up", hint="connections go to checked addresses only"
+        )
+    return {
+        "host": ",".join(host for _ in addresses),
+        "hostaddr": ",".join(addresses),
+        **NOTHING_OF_OURS,
+    }
 
 
 def refusal(words: str, config: PostgresConfig) -> FabricError:

@@ -8,7 +8,10 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from etlfabric_core.audit_keys import AuditKeys
+
 Sessions = async_sessionmaker[AsyncSession]
+AUDIT_KEYS = "audit_keys"
 
 
 def async_url(url: str) -> URL:
@@ -29,6 +32,9 @@ def make_engine(url: str) -> AsyncEngine:
     )
 
 
-def make_sessions(engine: AsyncEngine) -> Sessions:
-    """The session maker. Rows stay readable after the commit at the edge."""
-    return async_sessionmaker(engine, expire_on_commit=False)
+def make_sessions(engine: AsyncEngine, audit_keys: AuditKeys) -> Sessions:
+    """The session maker. Rows stay readable after the commit at the edge.
+
+    Its sessions carry the keys of the audit log, because whatever changes a row notes it there.
+    """
+    return async_sessionmaker(engine, expire_on_commit=False, info={AUDIT_KEYS: audit_keys})

@@ -18,7 +18,7 @@ from dlt.destinations.impl.postgres.postgres import PostgresClient
 from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
 from dlt.destinations.sql_jobs import SqlStagingReplaceFollowupJob
 
-from etlfabric_core.connectors.postgres import PostgresConfig, PostgresSecrets
+from etlfabric_core.connectors.postgres import PostgresConfig, PostgresSecrets, location
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.fencing import FencedError, Writer, fence_query
@@ -59,7 +59,11 @@ def credentials(endpoint: Endpoint, writer: Writer) -> PostgresCredentials:
     made.host, made.port, made.database = config.host, config.port, config.database
     made.username, made.password = config.user, secrets.password.get_secret_value()
     made.session_timezone = "UTC"
-    made.query = {"application_name": writer.application_name, "sslmode": config.sslmode}
+    made.query = {
+        "application_name": writer.application_name,
+        "sslmode": config.sslmode,
+        **location(endpoint),
+    }
     made.resolve()
     return made
 

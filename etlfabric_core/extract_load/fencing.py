@@ -5,12 +5,15 @@ higher epoch to `_etlfabric_lease`, then ends the sessions of lower ones. Every 
 load shares a lock on that row and checks it before it commits, and every new session checks it
 when it opens; so once the row is written, an older writer can commit nothing, however late it
 wakes up.
+
+An advisory lock is open to every role of a database that knows its key. So the keys hang on a
+number that lies in the dataset, where only those who may write to it can read it.
 """
 
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 LEASE_TABLE = "_etlfabric_lease"
 LOAD_TABLE = "_etlfabric_load"
+SEED_TABLE = "_etlfabric_seed"
+DATASET_LOCK = "dataset"
 TAKEOVER_SECONDS = 60
 QUEUE_SECONDS = 6 * 3600
 
@@ -88,9 +93,8 @@ class WriterSession:
         Raises:
             TransientError: the lease was lost while waiting, or it took `QUEUE_SECONDS`.
         """
-        key = f"etlfabric:dataset:{self.writer.dataset}"
         deadline = time.monotonic() + QUEUE_SECONDS
-        while not self._lock(key, "5s"):
+        while not self._lock(DATASET_LOCK, "5s"):
             lease.check()
             if time.monotonic() > deadline:
                 raise TransientError(
@@ -101,14 +105,20 @@ class WriterSession:
             yield
         finally:
             if not self.connection.closed:
-                self.connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [key])
+                self.connection.execute(f"select pg_advisory_unlock({self._key})", [DATASET_LOCK])
 
-    def _lock(self, key: str, patience: str) -> bool:
+    @property
+    def _key(self) -> str:
+        """The key of the lock that the parameter names."""
+        seed = f"select seed from {qualified(self.writer, SEED_TABLE)}"  # noqa: S608
+        return f"hashtextextended(%s, ({seed}))"
+
+    def _lock(self, name: str, patience: str) -> bool:
         import psycopg
 
         self.connection.execute("select set_config('lock_timeout', %s, false)", [patience])
         try:
-            self.connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [key])
+            self.connection.execute(f"select pg_advisory_lock({self._key})", [name])
         except psycopg.errors.LockNotAvailable:
             return False
         finally:
@@ -123,17 +133,13 @@ class WriterSession:
             TransientError: an older one could not be ended within `TAKEOVER_SECONDS`.
         """
         deadline = time.monotonic() + TAKEOVER_SECONDS
-        while not (self._write_epoch() and self._lock(self._pipeline_key, "1s")):
+        while not (self._write_epoch() and self._lock(f"pipeline {self.writer.pipeline}", "1s")):
             if time.monotonic() > deadline:
                 raise TransientError(
                     f"an earlier load of pipeline '{self.writer.pipeline}' does not end",
                     hint="wait for it, or end its database sessions",
                 )
         self._end_older_sessions()
-
-    @property
-    def _pipeline_key(self) -> str:
-        return f"etlfabric:pipeline:{self.writer.dataset}/{self.writer.pipeline}"
 
     def _write_epoch(self) -> bool:
         """Whether the row is ours now; False when an older writer held it for too long.
@@ -170,7 +176,7 @@ class WriterSession:
             self.connection.execute("select pg_sleep(0.1)")
 
     def prepare_dataset(self) -> None:
-        """Makes the schemas and the two tables of this module where they are missing.
+        """Makes the schemas and the tables of this module where they are missing.
 
         Raises:
             TerminalError: the user may not make the schema.
@@ -179,17 +185,12 @@ class WriterSession:
 
         dataset = self.writer.dataset
         try:
-            with self.connection.transaction():
-                self.connection.execute(
-                    "select pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                    [f"etlfabric:prepare:{dataset}"],
-                )
-                for schema in (dataset, dataset + STAGING_SUFFIX):
-                    found = self.connection.execute("select to_regnamespace(%s)", [f'"{schema}"'])
-                    if found.fetchone() == (None,):
-                        self.connection.execute(f'create schema "{schema}"')
-                for statement in TABLES:
-                    self.connection.execute(statement.format(dataset=dataset))
+            for schema in (dataset, dataset + STAGING_SUFFIX):
+                found = self.connection.execute("select to_regnamespace(%s)", [f'"{schema}"'])
+                if found.fetchone() == (None,):
+                    self._make(f'create schema "{schema}"')
+            for statement in TABLES:
+                self._make(statement.format(dataset=dataset))
         except psycopg.errors.InsufficientPrivilege:
             raise TerminalError(
                 f"dataset '{dataset}': the user may not make or use this schema",
@@ -197,12 +198,24 @@ class WriterSession:
                 "and give them to the user",
             ) from None
 
+    def _make(self, statement: str) -> None:
+        """Makes one thing; when another pipeline made it at this moment, that is as good."""
+        import psycopg
+
+        errors = psycopg.errors
+        with suppress(errors.UniqueViolation, errors.DuplicateSchema, errors.DuplicateTable):
+            self.connection.execute(statement)
+
 
 TABLES = (
     'create table if not exists "{dataset}"._etlfabric_lease '
     "(pipeline text primary key, epoch bigint not null)",
     'create table if not exists "{dataset}"._etlfabric_load '
     "(pipeline text, load_id text, tables text[] not null, primary key (pipeline, load_id))",
+    'create table if not exists "{dataset}"._etlfabric_seed '
+    "(seed bigint not null, one boolean primary key default true check (one))",
+    'insert into "{dataset}"._etlfabric_seed '
+    "select hashtextextended(gen_random_uuid()::text, 0) on conflict do nothing",
 )
 
 

@@ -22,12 +22,17 @@ class FileRef(_Document):
 
 
 class Endpoint(_Document):
-    """One side of a load: a connector, its plain config, its secrets, its files."""
+    """One side of a load: a connector, its plain config, its secrets, its files.
+
+    `addresses` are what the host's name stood for when the service checked it; connections go to
+    these and to no others.
+    """
 
     connector: str
     config: dict[str, Any]
     secrets: dict[str, str] = Field(default_factory=dict, repr=False)
     files: tuple[FileRef, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 class Window(_Document):

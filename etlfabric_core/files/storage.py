@@ -129,6 +129,11 @@ class Storage:
         if self.exists(key):
             self._fs.rm(self.path(key))
 
+    def delete_folder(self, folder: str) -> None:
+        """Removes everything below a folder; nothing to do when there is none."""
+        if self.exists(folder):
+            self._fs.rm(self.path(folder), recursive=True)
+
     def _partial(self, folder: str) -> str:
         self._fs.makedirs(self.path(folder), exist_ok=True)
         return f"{folder}/.partial-{uuid4().hex}"

@@ -1,19 +1,29 @@
 """Organizations, users, and who belongs where."""
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from etlfabric_core.models.base import Base, Keyed, OrgOwned, SoftDeleted
 
 
 class Organization(Keyed, SoftDeleted, Base):
-    """The tenant."""
+    """The tenant. A deleted one can be restored until `purge_after`; `purged_at`: its data went."""
 
     __tablename__ = "organization"
     name: Mapped[str]
     slug: Mapped[str] = mapped_column(unique=True)
+    description: Mapped[str] = mapped_column(default="", server_default="")
     warehouse_password: Mapped[bytes] = mapped_column(
         comment="Sealed password of the organization's role in the managed warehouse."
+    )
+    purge_after: Mapped[datetime | None]
+    purged_at: Mapped[datetime | None]
+    airflow_operators: Mapped[bool] = mapped_column(
+        default=False,
+        server_default=text("false"),
+        comment="Its owners and admins may sign in to Airflow, for its own DAGs.",
     )
 
 
@@ -23,7 +33,11 @@ class User(Keyed, SoftDeleted, Base):
     __tablename__ = "user"
     email: Mapped[str] = mapped_column(unique=True, comment="Lower case.")
     name: Mapped[str]
-    password_hash: Mapped[str]
+    password_hash: Mapped[str | None] = mapped_column(comment="None: signs in elsewhere only.")
+    email_verified_at: Mapped[datetime | None]
+    platform_role: Mapped[str | None] = mapped_column(
+        comment="operator or owner of the whole installation; None for everybody else."
+    )
 
 
 class Membership(OrgOwned, Base):

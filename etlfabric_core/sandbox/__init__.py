@@ -1,54 +1,40 @@
-"""Runs code that a tenant wrote: no environment, few files, few ports, bounded resources.
+"""Runs code that a tenant wrote: no environment, few files, no network, bounded resources.
 
 `call` asks the warm fork server (`server.py`) for a child (`child.py`), which restricts itself
-(`landlock.py`, `seccomp.py`) before it runs anything. The server is a process of its own that was
-started with an empty environment and reads no request, so its children inherit no secret.
+(`network.py`, `landlock.py`, `seccomp.py`) before it runs anything. The server is a process of its
+own that was started with an empty environment and reads no request, so its children inherit no
+secret.
 """
 
 import functools
 import json
-import logging
+import os
+import platform
 import socket
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import fields
 from typing import Any, Literal
 
-from etlfabric_core.errors import (
-    FabricError,
-    InvalidConfig,
-    Problem,
-    TerminalError,
-    TransientError,
+from etlfabric_core.errors import TerminalError, TransientError
+from etlfabric_core.sandbox import (
+    answers,
+    bubblewrap,
+    landlock,
+    network,
+    relay,
+    scratch,
+    seccomp,
+    selftest,
+    server,
 )
-from etlfabric_core.sandbox import bubblewrap, landlock, server
+from etlfabric_core.sandbox.limits import Policy
+
+__all__ = ["Level", "Policy", "call", "level", "report", "server"]
 
 Level = Literal["landlock", "bubblewrap", "process"]
 
-_ERRORS: dict[str, type[FabricError]] = {
-    error.code: error for error in (InvalidConfig, TerminalError, TransientError)
-}
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What a call may use. Times are seconds, sizes bytes.
-
-    `ports` are the TCP ports it may connect to; `environment` is all the environment it gets;
-    `redact` are values that are taken out of everything it logs or raises.
-    """
-
-    work_dir: Path
-    ports: tuple[int, ...] = ()
-    environment: dict[str, str] = field(default_factory=dict)
-    wall_seconds: float = 60.0
-    cpu_seconds: int = 60
-    memory_bytes: int = 3 << 30
-    file_bytes: int = 1 << 30
-    open_files: int = 256
-    answer_bytes: int = 64 << 20
-    redact: tuple[str, ...] = field(default=(), repr=False)
+OPT_OUT = "ETLFABRIC_ALLOW_UNSANDBOXED_CODE"
 
 
 def call(function: Callable[..., Any], *args: Any, policy: Policy) -> Any:
@@ -57,112 +43,93 @@ def call(function: Callable[..., Any], *args: Any, policy: Policy) -> Any:
     What the function logs appears in this process's logging.
 
     Raises:
-        TerminalError: the function raised, or went over a limit of the policy.
+        TerminalError: the function raised, went over a limit of the policy, or this machine has
+            no sandbox and the operator did not allow to go without.
         InvalidConfig, TransientError: the function raised that.
     """
+    in_force = level()
+    if in_force == "process" and not unsandboxed_code_is_allowed():
+        raise TerminalError(
+            "this machine has no sandbox for the code of organizations",
+            hint=f"the operator has to install bubblewrap or a kernel with Landlock 4, "
+            f"or accept the risk with {OPT_OUT}=true",
+        )
     request = {
         "function": f"{function.__module__}:{function.__qualname__}",
         "args": args,
-        "policy": asdict(policy) | {"work_dir": str(policy.work_dir.resolve()), "redact": ()},
+        "policy": policy.for_child() | {"level": in_force},
     }
-    connection = bubblewrap.start(policy.work_dir) if level() == "bubblewrap" else server.connect()
-    deadline = time.monotonic() + policy.wall_seconds
-    with connection:
-        connection.settimeout(policy.wall_seconds)
+    with _child(in_force, policy) as child:
         try:
-            connection.sendall(json.dumps(request).encode() + b"\n")
+            child.connection.sendall(json.dumps(request).encode() + b"\n")
         except OSError as error:
             raise TransientError("the sandbox went away before it began") from error
-        return _answer(_frames(connection, policy, deadline), policy)
+        with _gate(child, policy):
+            return answers.await_answer(child, policy)
 
 
 @functools.cache
 def level() -> Level:
-    """Which isolation this machine gives; operators see it in the health report."""
-    if landlock.abi() >= landlock.NETWORK_ABI:
+    """Which isolation this machine gives; operators see it in the report."""
+    if landlock.abi() >= landlock.NETWORK_ABI and seccomp.available():
         return "landlock"
     return "bubblewrap" if bubblewrap.works() else "process"
 
 
-def _frames(connection: socket.socket, policy: Policy, deadline: float) -> Iterator[dict[str, Any]]:
-    """The child's lines as they come. Leaving the loop closes the socket, which kills the child."""
-    pending, received = b"", 0
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise _limit(f"took longer than {policy.wall_seconds:g} s")
-        connection.settimeout(left)
-        try:
-            chunk = connection.recv(1 << 20)
-        except TimeoutError:
-            continue
-        except ConnectionError:
-            chunk = b""
-        if not chunk:
-            return
-        received += len(chunk)
-        if received > policy.answer_bytes:
-            raise _limit(f"answered with more than {policy.answer_bytes >> 20} MB")
-        *lines, pending = (pending + chunk).split(b"\n")
-        for line in lines:
-            frame = _parse(_redacted(line.decode(errors="replace"), policy))
-            if frame is not None:
-                yield frame
+def unsandboxed_code_is_allowed() -> bool:
+    """Whether the operator accepts that tenant code runs in a plain child process."""
+    return os.environ.get(OPT_OUT, "").lower() in ("1", "true", "yes")
 
 
-def _parse(line: str) -> dict[str, Any] | None:
-    """A frame; None for a line that a dying child left half-written."""
-    try:
-        frame = json.loads(line)
-    except ValueError:
-        return None
-    return frame if isinstance(frame, dict) else None
+@functools.cache
+def report() -> dict[str, Any]:
+    """What operators should know: the level in force, and what an attack from inside came to.
+
+    Runs the self-test once per process; `holes` names what tenant code could do and should not.
+    """
+    in_force = level()
+    runs = in_force != "process" or unsandboxed_code_is_allowed()
+    found = _tried() if runs else {"network": "shared", "holes": []}
+    numbers = [one for one in fields(Policy) if isinstance(one.default, int | float)]
+    return {
+        "level": in_force,
+        "runs_tenant_code": runs,
+        "landlock_abi": landlock.abi(),
+        "seccomp": seccomp.available(),
+        "network": found["network"],
+        "holes": found["holes"],
+        "limits": {one.name: one.default for one in numbers},
+        "kernel": platform.release(),
+    }
 
 
-def _redacted(line: str, policy: Policy) -> str:
-    for secret in policy.redact:
-        line = line.replace(json.dumps(secret)[1:-1], "***")
-    return line
-
-
-def _answer(frames: Iterator[dict[str, Any]], policy: Policy) -> Any:
-    for frame in frames:
-        match frame:
-            case {"log": [str(name), int(severity), str(message)]}:
-                logging.getLogger(name).log(severity, "%s", message)
-            case {"result": result}:
-                return result
-            case {"error": dict(body)}:
-                raise _rebuilt(body)
-            case {"exit": int(status)}:
-                raise _limit(_death(status, policy))
-    raise _limit("ended without an answer")
-
-
-def _rebuilt(body: dict[str, Any]) -> FabricError:
-    """The child's error. It may be a lie of the tenant's, told to nobody but the tenant."""
-    problems = [
-        Problem(
-            message=str(problem.get("message")),
-            field=problem.get("field"),
-            node=problem.get("node"),
-            line=problem.get("line"),
+def _tried() -> dict[str, Any]:
+    """What the self-test finds, which attacks a file and a port made for it, and this process."""
+    with scratch.folder() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
+        (folder / "file").write_text("of the caller")
+        policy = Policy(folder / "work", wall_seconds=30)
+        policy.work_dir.mkdir()
+        port = listener.getsockname()[1]
+        found: dict[str, Any] = call(
+            selftest.attack, str(folder / "file"), os.getpid(), port, policy=policy
         )
-        for problem in body.get("problems", ())
-    ]
-    error = _ERRORS.get(str(body.get("error")), TerminalError)
-    return error(str(body.get("message")), hint=body.get("hint"), problems=problems)
+        return found
 
 
-def _death(status: int, policy: Policy) -> str:
-    """What a wait status says; SIGXCPU comes at the soft limit of processor time."""
-    if status in (-24, -9):
-        return f"used more than {policy.cpu_seconds} s of processor time or too much memory"
-    return f"ended without an answer (status {status})"
+@contextmanager
+def _child(in_force: Level, policy: Policy) -> Iterator[answers.Child]:
+    """A child that waits for its request, and is gone when the block is left."""
+    if in_force == "bubblewrap":
+        with bubblewrap.started(policy.work_dir) as (connection, ended):
+            yield answers.Child(connection, ended)
+    else:
+        with server.connect() as connection:
+            yield answers.Child(connection)
 
 
-def _limit(what: str) -> TerminalError:
-    return TerminalError(
-        f"the sandboxed code {what} and was stopped",
-        hint="look for an endless loop or a result that is too large",
-    )
+def _gate(child: answers.Child, policy: Policy) -> AbstractContextManager[None]:
+    if policy.gate is None:
+        return nullcontext()
+    child.connection.settimeout(policy.wall_seconds)
+    listener = network.take_gate(child.connection)
+    return relay.answering(listener, policy.gate) if listener else nullcontext()

@@ -5,10 +5,14 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _TRY_SECONDS = 10
-_READ_ONLY = ("/usr", "/lib", "/lib64", "/bin", "/etc/ssl", "/etc/localtime", "/etc/hosts")
+_END_SECONDS = 5
+_READ_ONLY = ("/usr", "/lib", "/lib64", "/bin", "/etc/ssl/certs", "/etc/localtime")
+_EMPTY_BYTES = str(16 << 20)  # of folders in memory
 
 
 @functools.cache
@@ -25,20 +29,37 @@ def works() -> bool:
     return tried.returncode == 0
 
 
-def start(work_dir: Path) -> socket.socket:
-    """Start a child and give the caller's end of its socket. Closing it ends the child's wait.
+@contextmanager
+def started(work_dir: Path) -> Iterator[tuple[socket.socket, Callable[[], int | None]]]:
+    """A child's connection, and what gives its wait status once it has ended.
 
-    The network is shared: bubblewrap has no way to open single ports.
+    Leaving the block kills the child.
     """
     ours, theirs = socket.socketpair()
-    with theirs:
-        subprocess.Popen(  # noqa: S603
-            _command(work_dir.resolve(), theirs.fileno()),
-            env={},
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-        )
-    return ours
+    with ours:
+        with theirs:
+            process = subprocess.Popen(  # noqa: S603
+                _command(work_dir.resolve(), theirs.fileno()),
+                env={},
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        try:
+            yield ours, lambda: _status(process)
+        finally:
+            process.kill()  # and the kernel then ends all that is in its process namespace
+            process.wait()
+
+
+def _status(process: subprocess.Popen[bytes]) -> int | None:
+    """As the kernel would say it: bubblewrap tells a signal as 128 and its number."""
+    try:
+        code = process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+    return 128 - code if code > 128 else code
 
 
 def _command(work_dir: Path, fd: int) -> list[str]:
@@ -46,13 +67,15 @@ def _command(work_dir: Path, fd: int) -> list[str]:
     python = {sys.prefix, sys.base_prefix, str(package)}
     read = [path for path in (*_READ_ONLY, *sorted(python)) if Path(path).exists()]
     binds = [word for path in read for word in ("--ro-bind", path, path)]
+    empty = ("--size", _EMPTY_BYTES, "--tmpfs")
     return [
         shutil.which("bwrap") or "bwrap",
-        *("--unshare-all", "--share-net", "--die-with-parent", "--new-session", "--clearenv"),
-        *("--cap-drop", "ALL"),
+        *("--unshare-all", "--die-with-parent", "--new-session", "--clearenv"),
+        *("--cap-drop", "ALL", "--hostname", "sandbox"),
         # First the empty folders, then what shows through: the interpreter may lie below /tmp.
-        *("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),  # noqa: S108
+        *("--proc", "/proc", "--dev", "/dev", *empty, "/tmp"),  # noqa: S108
         *binds,
         *("--bind", str(work_dir), str(work_dir)),
+        *("--remount-ro", "/dev", "--remount-ro", "/tmp", "--remount-ro", "/"),  # noqa: S108
         *(sys.executable, "-I", "-m", "etlfabric_core.sandbox.child", str(fd)),
     ]

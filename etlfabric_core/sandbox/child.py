@@ -18,19 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from etlfabric_core.errors import FabricError
-from etlfabric_core.sandbox import landlock, seccomp
+from etlfabric_core.sandbox import landlock, network, seccomp
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/lib", "/lib64", "/etc/ssl/certs")
 _SYSTEM_FILES = (
     "/etc/localtime",
-    "/etc/hosts",
-    "/etc/resolv.conf",
-    "/etc/nsswitch.conf",
-    "/etc/passwd",
     "/etc/ld.so.cache",
     "/usr/share/locale",
     "/dev/urandom",
@@ -65,6 +61,7 @@ def serve(connection: socket.socket) -> None:
     if not line:
         return
     request = json.loads(line)
+    megabytes = request["policy"]["memory_bytes"] >> 20
     try:
         function = _function(request["function"])
         _prepare(connection, request["policy"])
@@ -74,7 +71,7 @@ def serve(connection: socket.socket) -> None:
     except FabricError as error:
         channel.send(error=error.body())
     except MemoryError:
-        _answer_out_of_memory(channel)
+        _answer_out_of_memory(channel, megabytes)
     except BaseException as error:  # whatever tenant code raises becomes an answer
         text = f"{type(error).__name__}: {error}"[:4000]
         channel.send(error={"error": "terminal", "message": text})
@@ -86,9 +83,10 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _answer_out_of_memory(channel: Channel) -> None:
+def _answer_out_of_memory(channel: Channel, megabytes: int) -> None:
     gc.collect()
-    channel.send(error={"error": "terminal", "message": "the sandboxed code ran out of memory"})
+    text = f"the sandboxed code needed more than {megabytes} MB of memory and was stopped"
+    channel.send(error={"error": "terminal", "message": text, "hint": "use less at a time"})
 
 
 def _function(name: str) -> Any:
@@ -103,6 +101,7 @@ def _prepare(connection: socket.socket, policy: dict[str, Any]) -> None:
     """From here on, tenant code may do what it likes."""
     work_dir = policy["work_dir"]
     os.chdir(work_dir)
+    os.umask(0o077)
     os.environ.clear()
     os.environ.update(
         {"HOME": work_dir, "TMPDIR": work_dir, "LANG": "C.UTF-8", "TZ": "UTC", "DO_NOT_TRACK": "1"}
@@ -110,17 +109,31 @@ def _prepare(connection: socket.socket, policy: dict[str, Any]) -> None:
     os.environ.update(policy["environment"])
     tempfile.tempdir = work_dir
     _close_files_but(connection.fileno())
+    ports = _leave_network(connection, policy)
     _limit(policy)
     libc = ctypes.CDLL(None)
     if sys.platform == "linux":
         libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    if landlock.abi() >= landlock.NETWORK_ABI:
+    if policy["level"] == "landlock":
         read = [Path(path) for path in (*_SYSTEM, *_SYSTEM_FILES, *_python_paths())]
-        landlock.restrict(read, [Path(work_dir)], policy["ports"])
+        landlock.restrict(read, [Path(work_dir)], ports)
     if seccomp.available():
         _drop_capabilities(libc)
-        libc.prctl(38, 1, 0, 0, 0)  # no_new_privs
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         seccomp.restrict()
+
+
+def _leave_network(connection: socket.socket, policy: dict[str, Any]) -> list[int]:
+    """The ports that stay open: the gate's, which alone matters where no namespace can be had."""
+    if policy["level"] == "bubblewrap" or network.leave():
+        network.in_force = "none"
+    elif policy["level"] == "landlock":
+        network.in_force = "one port"
+    if not policy["gate"]:
+        return []
+    port = network.give_gate(connection)
+    os.environ["GATE_PORT"] = str(port)
+    return [port]
 
 
 def _python_paths() -> set[str]:
@@ -149,6 +162,8 @@ def _limit(policy: dict[str, Any]) -> None:
         (resource.RLIMIT_CORE, 0, 0),
     ):
         resource.setrlimit(kind, (soft, hard))
+    if network.in_force == "none":  # else all processes of this user would count
+        resource.setrlimit(resource.RLIMIT_NPROC, (policy["threads"], policy["threads"]))
 
 
 def _drop_capabilities(libc: ctypes.CDLL) -> None:

@@ -7,6 +7,8 @@ import platform
 import struct
 from collections.abc import Iterator
 
+from etlfabric_core.sandbox.forbidden import FORBIDDEN
+
 _PR_SET_SECCOMP, _FILTER_MODE = 22, 2
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _AND, _RETURN = (
     0x20,
@@ -18,90 +20,24 @@ _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _AND, _RETURN = (
 )
 _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
-_NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, (16, 24, 32)
+_NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, (16, 24, 32, 40)
 _CLONE_THREAD = 0x00010000
 _INET = (2, 10)
 _STREAM = 1
+_PROTOCOLS = (0, 6)  # not MPTCP and the like, which Landlock does not see
 _X32 = 0x40000000
 
-# name → number on x86_64, on aarch64 (None: the call does not exist there)
-_FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
-    # other programs and processes
-    "fork": (57, None),
-    "vfork": (58, None),
-    "execve": (59, 221),
-    "execveat": (322, 281),
-    "ptrace": (101, 117),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "pidfd_open": (434, 434),
-    "pidfd_getfd": (438, 438),
-    "pidfd_send_signal": (424, 424),
-    "kill": (62, 129),
-    "tkill": (200, 130),
-    "rt_sigqueueinfo": (129, 138),
-    "rt_tgsigqueueinfo": (297, 240),
-    "setpriority": (141, 140),
-    "sched_setparam": (142, 118),
-    "sched_setscheduler": (144, 119),
-    "sched_setaffinity": (203, 122),
-    "sched_setattr": (314, 274),
-    "ioprio_set": (251, 30),
-    "process_madvise": (440, 440),
-    # memory and messages that processes share
-    "shmget": (29, 194),
-    "shmat": (30, 196),
-    "shmctl": (31, 195),
-    "semget": (64, 190),
-    "msgget": (68, 186),
-    "mq_open": (240, 180),
-    "mq_unlink": (241, 181),
-    # ownership and rights of files, which Landlock leaves alone
-    "chmod": (90, None),
-    "fchmod": (91, 52),
-    "fchmodat": (268, 53),
-    "fchmodat2": (452, 452),
-    "chown": (92, None),
-    "fchown": (93, 55),
-    "lchown": (94, None),
-    "fchownat": (260, 54),
-    "setxattr": (188, 5),
-    "lsetxattr": (189, 6),
-    "fsetxattr": (190, 7),
-    "removexattr": (197, 14),
-    "lremovexattr": (198, 15),
-    "fremovexattr": (199, 16),
-    "utime": (132, None),
-    "utimes": (235, None),
-    "futimesat": (261, None),
-    "utimensat": (280, 88),
-    # namespaces, mounts, the kernel
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "mount": (165, 40),
-    "umount2": (166, 39),
-    "pivot_root": (155, 41),
-    "chroot": (161, 51),
-    "open_tree": (428, 428),
-    "move_mount": (429, 429),
-    "fsopen": (430, 430),
-    "mount_setattr": (442, 442),
-    "open_by_handle_at": (304, 265),
-    "bpf": (321, 280),
-    "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282),
-    "io_uring_setup": (425, 425),
-    "keyctl": (250, 219),
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "init_module": (175, 105),
-    "finit_module": (313, 273),
-    "kexec_load": (246, 104),
-    "kexec_file_load": (320, 294),
-}
 _CLONE3 = 435
 # call → numbers; these are allowed with certain arguments only
-_SOCKET, _CLONE, _PRLIMIT, _TGKILL = (41, 198), (56, 220), (302, 261), (234, 131)
+_SOCKET, _SOCKETPAIR = (41, 198), (53, 199)
+_CLONE, _PRLIMIT, _TGKILL = (56, 220), (302, 261), (234, 131)
+_OPEN, _OPENAT, _OPENAT2 = (2, None), (257, 56), 437
+_SENDTO, _SENDMSG, _SENDMMSG = (44, 206), (46, 211), (307, 269)
+_FAST_OPEN = 0x20000000  # connects without a connect, which Landlock does not see
+_PRCTL, _IOCTL = (157, 167), (16, 29)
+_NAMELESS = 0o20000000  # O_TMPFILE without O_DIRECTORY: a file that no look into a folder finds
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _AUDIT_ARCHITECTURE = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 Instruction = tuple[int, int, int, int]
@@ -110,6 +46,11 @@ Instruction = tuple[int, int, int, int]
 def available() -> bool:
     """Whether the filter is written for this processor."""
     return platform.system() == "Linux" and platform.machine() in _AUDIT_ARCHITECTURE
+
+
+def column() -> int:
+    """Which number of a call is this processor's: the first is x86_64's, the second aarch64's."""
+    return _AUDIT_ARCHITECTURE[platform.machine()][0]
 
 
 def restrict() -> None:
@@ -128,7 +69,7 @@ def restrict() -> None:
 
 
 def _program(pid: int) -> Iterator[Instruction]:
-    column, architecture = _AUDIT_ARCHITECTURE[platform.machine()]
+    own, architecture = _AUDIT_ARCHITECTURE[platform.machine()]
     yield _LOAD, 0, 0, _ARCHITECTURE
     yield _JUMP_EQUAL, 1, 0, architecture
     yield _deny()
@@ -136,12 +77,21 @@ def _program(pid: int) -> Iterator[Instruction]:
     yield _JUMP_AT_LEAST, 0, 1, _X32
     yield _deny()
     yield from _when(_CLONE3, [_deny(errno.ENOSYS)])  # the C library then uses clone
-    yield from _when(_SOCKET[column], _socket_check())
-    yield from _when(_CLONE[column], _argument(0, [(_JUMP_ANY_BIT, 1, 0, _CLONE_THREAD), _deny()]))
-    yield from _when(_PRLIMIT[column], _argument(0, [*_equals(0, pid), _deny()]))
-    yield from _when(_TGKILL[column], _argument(0, [*_equals(pid), _deny()]))
-    for numbers in _FORBIDDEN.values():
-        if (number := numbers[column]) is not None:
+    yield from _when(_OPENAT2, [_deny(errno.ENOSYS)])  # its flags cannot be seen from here
+    yield from _when(_SOCKET[own], _socket_check())
+    yield from _when(_SOCKETPAIR[own], _argument(1, _stream_only()))
+    for call, flags in ((_OPEN[own], 1), (_OPENAT[own], 2)):
+        if call is not None:
+            yield from _when(call, _argument(flags, _named()))
+    for call, flags in ((_SENDTO[own], 3), (_SENDMSG[own], 2), (_SENDMMSG[own], 3)):
+        yield from _when(call, _argument(flags, [(_JUMP_ANY_BIT, 0, 1, _FAST_OPEN), _deny()]))
+    yield from _when(_PRCTL[own], _argument(0, _none_of(_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE)))
+    yield from _when(_IOCTL[own], _argument(1, _none_of(_TIOCSTI, _TIOCLINUX)))
+    yield from _when(_CLONE[own], _argument(0, [(_JUMP_ANY_BIT, 1, 0, _CLONE_THREAD), _deny()]))
+    yield from _when(_PRLIMIT[own], _argument(0, [*_equals(0, pid), _deny()]))
+    yield from _when(_TGKILL[own], _argument(0, [*_equals(pid), _deny()]))
+    for numbers in FORBIDDEN.values():
+        if (number := numbers[own]) is not None:
             yield from _when(number, [_deny()])
     yield _RETURN, 0, 0, _ALLOW
 
@@ -165,12 +115,27 @@ def _equals(*values: int) -> list[Instruction]:
     ]
 
 
+def _none_of(*values: int) -> list[Instruction]:
+    """Refuse when the loaded value is one of these."""
+    return [one for value in values for one in ((_JUMP_EQUAL, 0, 1, value), _deny())]
+
+
 def _socket_check() -> list[Instruction]:
-    """Only TCP: address family IPv4 or IPv6, type stream."""
+    """Only TCP over IPv4 or IPv6."""
     return [
         *_argument(0, [*_equals(*_INET), _deny()]),
-        *_argument(1, [(_AND, 0, 0, 0xF), *_equals(_STREAM), _deny()]),
+        *_argument(1, _stream_only()),
+        *_argument(2, [*_equals(*_PROTOCOLS), _deny()]),
     ]
+
+
+def _named() -> list[Instruction]:
+    return [(_JUMP_ANY_BIT, 0, 1, _NAMELESS), _deny(errno.EOPNOTSUPP)]
+
+
+def _stream_only() -> list[Instruction]:
+    """A datagram socket, even one of a pair, could be pointed at any local socket."""
+    return [(_AND, 0, 0, 0xF), *_equals(_STREAM), _deny()]
 
 
 def _deny(error: int = errno.EPERM) -> Instruction:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from etlfabric_core.sandbox import network
+
 
 def attempt(attempts: list[list[Any]]) -> list[str]:
     """Carry out each `[name, *arguments]`; say "done: …" or the name of the refusal.
@@ -16,6 +18,44 @@ def attempt(attempts: list[list[Any]]) -> list[str]:
     An attempt that succeeds is a hole, except for those that the policy allows.
     """
     return [_outcome(_ATTEMPTS[name], arguments) for name, *arguments in attempts]
+
+
+def attack(file: str, caller: int, port: int) -> dict[str, Any]:
+    """Which of the plainest attacks on a file, a process and a port of the caller succeed."""
+    attempts: list[list[Any]] = [
+        ["read", file],
+        ["write", file],
+        ["write", f"{file}.new"],
+        ["link", file, "link"],
+        ["signal", caller],
+        ["fork"],
+        ["exec", "/bin/sh"],
+        ["connect", "127.0.0.1", port],
+        ["bind", 0],
+        ["udp", 53],
+        ["chmod", "."],
+    ]
+    outcomes = zip(attempts, attempt(attempts), strict=True)
+    holes = [str(one[0]) for one, outcome in outcomes if outcome.startswith("done")]
+    return {"network": network.in_force, "holes": holes}
+
+
+def execute(sources: dict[str, str]) -> dict[str, str]:
+    """Run Python texts one after the other; say "done: …" with what each left in `result`.
+
+    Nothing of the product calls this: it is how the walls are tried with what tenants could write.
+    """
+
+    def run(source: str) -> Any:
+        space: dict[str, Any] = {}
+        exec(source, space)  # noqa: S102  that is what the sandbox is for
+        return space.get("result")
+
+    return {name: _outcome(run, [source]) for name, source in sources.items()}
+
+
+def nothing() -> None:
+    """Cost nothing, so that what a call costs can be measured."""
 
 
 def spin() -> None:
@@ -32,6 +72,8 @@ def hoard(size: int) -> int:
 def _outcome(action: Callable[..., Any], arguments: list[Any]) -> str:
     try:
         return f"done: {action(*arguments)}"
+    except MemoryError:
+        raise
     except Exception as error:
         return type(error).__name__
 

@@ -1,164 +1,82 @@
-"""Signing up, signing in, staying signed in, signing out. All of it in platform sessions."""
+"""Accounts: people, their passwords, and where they belong. All of it in platform sessions."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from uuid import UUID, uuid4
-
-import structlog
-from anyio import to_thread
-from sqlalchemy import update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_core import clock
-from etlfabric_core.access.passwords import hash_password, needs_rehash, verify_password
+from etlfabric_core.access.passwords import check_strength, hash_password
 from etlfabric_core.access.permissions import ROLE_PERMISSIONS, Role
 from etlfabric_core.access.principal import Principal
-from etlfabric_core.access.tokens import (
-    REFRESH_LIFETIME,
-    Identity,
-    issue_access,
-    new_refresh,
-    refresh_hash,
-)
-from etlfabric_core.db.engine import Sessions
-from etlfabric_core.db.scope import enter_organization, platform_select, platform_session
-from etlfabric_core.errors import Conflict, Unauthenticated
-from etlfabric_core.models import Membership, Organization, RefreshToken, User
+from etlfabric_core.db.scope import enter_organization, platform_select
+from etlfabric_core.errors import Conflict, NotFound, Unauthenticated
+from etlfabric_core.models import Membership, Organization, User
 from etlfabric_core.services import audit
 
-# Two windows that renew together are no theft: the later one gets nothing, the family lives on.
-SAME_MOMENT = timedelta(seconds=5)
 
-log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class SignedIn:
-    """A user signed in to an organization, with both tokens."""
-
-    access_token: str
-    refresh_token: str
-    organization: Organization
-    role: Role
-
-
-async def create_user(session: AsyncSession, *, email: str, password: str, name: str) -> User:
-    """A new user.
+async def create_user(
+    session: AsyncSession,
+    *,
+    email: str,
+    password: str | None,
+    name: str,
+    organization: str | None = None,
+) -> User:
+    """A new user; without a password, one who signs in elsewhere.
 
     Raises:
         Conflict: the e-mail address is taken.
+        InvalidConfig: the password is too weak, or little more than what is known of its owner
+            (and of the `organization` by that name).
     """
     email = email.lower()
-    if await session.scalar(platform_select(User).where(User.email == email)):
+    if await find_by_email(session, email):
         raise Conflict(f"{email} is already registered", hint="sign in, or use another address")
-    user = User(
-        email=email,
-        name=name,
-        password_hash=await to_thread.run_sync(hash_password, password),
-    )
+    hashed = None
+    if password is not None:
+        known = (email, name, organization or "")
+        await check_strength(password, field="password", about=known)
+        hashed = await hash_password(password)
+    user = User(email=email, name=name, password_hash=hashed)
     session.add(user)
     await session.flush()
     return user
 
 
-async def sign_in(
-    session: AsyncSession, *, email: str, password: str, organization: str | None, jwt_secret: str
-) -> SignedIn:
-    """Checks the password and signs in to the named organization, or to the oldest membership.
+async def rename(session: AsyncSession, principal: Principal, *, name: str) -> None:
+    """Changes the name that others see.
 
     Raises:
-        Unauthenticated: unknown user, wrong password, or not a member of that organization; the
-            answer and the time are the same.
+        Unauthenticated: the account does not exist any more.
     """
-    user = await session.scalar(platform_select(User).where(User.email == email.lower()))
-    known = user.password_hash if user else None
-    right = await to_thread.run_sync(verify_password, password, known)
-    pair = await _membership(session, user, organization) if user and right else None
-    if user is None or pair is None:
-        raise Unauthenticated(
-            "the e-mail address or the password is wrong",
-            hint="check both, and the organization if you named one",
-        )
-    if needs_rehash(user.password_hash):
-        user.password_hash = await to_thread.run_sync(hash_password, password)
-    return await issue(session, user, *pair, jwt_secret=jwt_secret)
-
-
-async def issue(
-    session: AsyncSession,
-    user: User,
-    membership: Membership,
-    organization: Organization,
-    *,
-    jwt_secret: str,
-    family: UUID | None = None,
-) -> SignedIn:
-    """Both tokens. Without a `family` it is a new sign-in, which the audit log notes."""
-    await enter_organization(session, organization.id)
-    token = new_refresh()
-    row = RefreshToken(
-        user_id=user.id,
-        organization_id=organization.id,
-        family=family or uuid4(),
-        token_hash=refresh_hash(token),
-        expires_at=clock.now() + REFRESH_LIFETIME,
-    )
-    session.add(row)
+    user = await get_user(session, principal.user_id)
+    old, user.name = user.name, name
     await session.flush()
-    if family is None:
-        await audit.record(session, as_principal(membership, organization), "login", user)
-    access = issue_access(Identity(user.id, organization.id), jwt_secret)
-    return SignedIn(access, token, organization, Role(membership.role))
+    await enter_organization(session, principal.org_id)
+    await audit.record(session, principal, "update", user, old={"name": old}, new={"name": name})
 
 
-async def refresh(sessions: Sessions, token: str, *, jwt_secret: str) -> SignedIn:
-    """New tokens for a refresh token, which is used up by this. A used one ends its family.
+async def disable(session: AsyncSession, email: str) -> User:
+    """Ends an account, at once: no sign-in, no session, no API key of it is good any more.
 
     Raises:
-        Unauthenticated: unknown, expired, revoked or used before; or no longer a member.
-        Conflict: it was used a moment ago, by another window of the same browser.
+        NotFound: nobody is registered with this address.
     """
-    async with platform_session(sessions) as session:
-        row = await session.scalar(
-            platform_select(RefreshToken)
-            .where(RefreshToken.token_hash == refresh_hash(token))
-            .with_for_update()
-        )
-        if row is not None and row.used_at is None and _alive(row):
-            row.used_at = clock.now()
-            return await _renew(session, row, jwt_secret)
-    if row is not None and row.used_at is not None:
-        await _reused(sessions, row, row.used_at)
-    raise Unauthenticated("the session has ended", hint="sign in again")
-
-
-async def _reused(sessions: Sessions, row: RefreshToken, used_at: datetime) -> None:
-    if _alive(row) and clock.now() - used_at < SAME_MOMENT:
-        raise Conflict(
-            "the session is being renewed by another window", hint="try again with its new token"
-        )
-    log.warning("refresh_token_reused", user_id=row.user_id, family=str(row.family))
-    async with platform_session(sessions) as session:
-        await _revoke_family(session, row.family)
-
-
-async def sign_out(session: AsyncSession, token: str) -> None:
-    """Ends the session that the refresh token belongs to; an unknown token has none."""
-    row = await session.scalar(
-        platform_select(RefreshToken).where(RefreshToken.token_hash == refresh_hash(token))
+    user = await find_by_email(session, email)
+    if user is None:
+        raise NotFound(f"nobody is registered with {email}", hint="check the address")
+    user.deleted_at = clock.now()
+    await session.flush()
+    await audit.note(
+        session,
+        action="disable",
+        resource_type="user",
+        resource_id=str(user.id),
     )
-    if row is None:
-        return
-    await _revoke_family(session, row.family)
-    user = await _user(session, row.user_id)
-    pair = await _membership_in(session, row.user_id, row.organization_id)
-    if user and pair:
-        await enter_organization(session, row.organization_id)
-        await audit.record(session, as_principal(*pair), "logout", user)
+    return user
 
 
 async def memberships(session: AsyncSession, user_id: int) -> list[tuple[Membership, Organization]]:
-    """Every organization of the user, the oldest membership first."""
+    """The living organizations of a user, the oldest membership first."""
     rows = await session.scalars(
         platform_select(Membership).where(Membership.user_id == user_id).order_by(Membership.id)
     )
@@ -170,13 +88,65 @@ async def memberships(session: AsyncSession, user_id: int) -> list[tuple[Members
     return [(row, by_id[row.org_id]) for row in found if row.org_id in by_id]
 
 
+async def restorable(session: AsyncSession, user_id: int) -> list[tuple[Membership, Organization]]:
+    """The deleted organizations that a user owns and can still restore."""
+    rows = await session.scalars(
+        platform_select(Membership)
+        .where(Membership.user_id == user_id, Membership.role == Role.OWNER)
+        .order_by(Membership.id)
+    )
+    by_id = {row.org_id: row for row in rows}
+    organizations = await session.scalars(
+        select(Organization)
+        .where(Organization.id.in_(by_id), Organization.deleted_at.is_not(None))
+        # The purge goes by the same clock; not by the start of this transaction, which may have
+        # waited for it.
+        .where(Organization.purge_after > func.clock_timestamp())
+        .order_by(Organization.id)
+    )
+    return [(by_id[organization.id], organization) for organization in organizations]
+
+
+async def membership_in(
+    session: AsyncSession, user_id: int, org_id: int
+) -> tuple[Membership, Organization] | None:
+    """The user's membership in an organization that is living, or the user's to restore."""
+    pairs = [*await memberships(session, user_id), *await restorable(session, user_id)]
+    return next((pair for pair in pairs if pair[1].id == org_id), None)
+
+
+async def membership_named(
+    session: AsyncSession, user_id: int, slug: str | None
+) -> tuple[Membership, Organization] | None:
+    """The user's membership in the organization of that slug; without a slug, the oldest one.
+
+    Who has nothing left but a deleted organization signs in to restore it.
+    """
+    pairs = [*await memberships(session, user_id), *await restorable(session, user_id)]
+    return next((pair for pair in pairs if slug in (None, pair[1].slug)), None)
+
+
+async def find_user(session: AsyncSession, user_id: int) -> User | None:
+    """The living user of that id."""
+    user: User | None = await session.scalar(platform_select(User).where(User.id == user_id))
+    return user
+
+
+async def find_by_email(session: AsyncSession, email: str) -> User | None:
+    """The living user of that e-mail address, in whatever case it is written."""
+    user: User | None = await session.scalar(
+        platform_select(User).where(User.email == email.lower())
+    )
+    return user
+
+
 async def get_user(session: AsyncSession, user_id: int) -> User:
     """The user of that id.
 
     Raises:
         Unauthenticated: there is none any more.
     """
-    user = await _user(session, user_id)
+    user = await find_user(session, user_id)
     if user is None:
         raise Unauthenticated("this account does not exist any more")
     return user
@@ -187,43 +157,4 @@ def as_principal(membership: Membership, organization: Organization) -> Principa
     role = Role(membership.role)
     return Principal(
         membership.user_id, organization.id, organization.slug, role, ROLE_PERMISSIONS[role]
-    )
-
-
-async def _renew(session: AsyncSession, row: RefreshToken, jwt_secret: str) -> SignedIn:
-    user = await _user(session, row.user_id)
-    pair = await _membership_in(session, row.user_id, row.organization_id)
-    if user is None or pair is None:
-        raise Unauthenticated("you are no longer a member of this organization")
-    return await issue(session, user, *pair, jwt_secret=jwt_secret, family=row.family)
-
-
-async def _user(session: AsyncSession, user_id: int) -> User | None:
-    user: User | None = await session.scalar(platform_select(User).where(User.id == user_id))
-    return user
-
-
-async def _membership(
-    session: AsyncSession, user: User, slug: str | None
-) -> tuple[Membership, Organization] | None:
-    pairs = await memberships(session, user.id)
-    return next((pair for pair in pairs if slug in (None, pair[1].slug)), None)
-
-
-async def _membership_in(
-    session: AsyncSession, user_id: int, org_id: int
-) -> tuple[Membership, Organization] | None:
-    pairs = await memberships(session, user_id)
-    return next((pair for pair in pairs if pair[1].id == org_id), None)
-
-
-def _alive(row: RefreshToken) -> bool:
-    return row.revoked_at is None and row.expires_at > clock.now()
-
-
-async def _revoke_family(session: AsyncSession, family: UUID) -> None:
-    await session.execute(
-        update(RefreshToken)
-        .where(RefreshToken.family == family, RefreshToken.revoked_at.is_(None))
-        .values(revoked_at=clock.now())
     )

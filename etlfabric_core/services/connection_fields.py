@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from etlfabric_core.access.network import AllowList, check_host
+from etlfabric_core.access.network import AllowList, resolve_host
 from etlfabric_core.connectors.record import Connector, ConnectorModel, Model, parse
-from etlfabric_core.errors import InvalidConfig, Problem
+from etlfabric_core.errors import InvalidConfig, Problem, TransientError
 from etlfabric_core.extract_load.plan import FileRef
 from etlfabric_core.services import uploads
 
@@ -18,20 +18,42 @@ INTERNAL_UPLOADS = "/internal/v1/uploads"
 
 
 async def checked_config(
-    session: AsyncSession, connector: Connector, given: Mapping[str, Any], allowed: AllowList
+    session: AsyncSession, connector: Connector, given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The config as it is stored.
 
     Raises:
-        InvalidConfig: a field is wrong, or the host lies inside the installation.
+        InvalidConfig: a field is wrong.
         NotFound: an upload does not exist in this organization.
-        TransientError: the host's name cannot be resolved.
     """
     config = _parsed(connector.config, given, "config").model_dump(mode="json", by_alias=True)
-    if "host" in config:
-        await check_host(config["host"], allowed)
     await file_refs(session, config)
     return config
+
+
+async def addresses(config: Mapping[str, Any], allowed: AllowList) -> tuple[str, ...]:
+    """What the host's name stands for now; none where the config names no host.
+
+    Raises:
+        InvalidConfig: the host lies inside the installation.
+        TransientError: the host's name cannot be resolved.
+    """
+    if "host" not in config:
+        return ()
+    return await resolve_host(config["host"], allowed, field="config.host")
+
+
+async def named_addresses(config: Mapping[str, Any], allowed: AllowList) -> tuple[str, ...]:
+    """The same for a host that somebody has just typed: a name that nobody knows is a mistake.
+
+    Raises:
+        InvalidConfig: the host lies inside the installation, or its name cannot be resolved.
+    """
+    try:
+        return await addresses(config, allowed)
+    except TransientError as error:
+        problem = Problem("the name is unknown", field="config.host")
+        raise InvalidConfig(error.message, hint=error.hint, problems=[problem]) from error
 
 
 def checked_secrets(connector: Connector, given: Mapping[str, str]) -> dict[str, str]:

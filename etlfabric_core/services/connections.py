@@ -8,7 +8,7 @@ from sqlalchemy import or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_core import clock
-from etlfabric_core.access.network import AllowList, check_host
+from etlfabric_core.access.network import AllowList
 from etlfabric_core.access.principal import Principal
 from etlfabric_core.connectors import get_connector
 from etlfabric_core.crypto import SecretBox
@@ -17,9 +17,11 @@ from etlfabric_core.db.scope import get_owned, org_select, platform_select
 from etlfabric_core.errors import Conflict, InvalidConfig, NotFound, Problem
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.models import Connection, Node, Organization
-from etlfabric_core.services import audit
+from etlfabric_core.services import audit, warehouse
 from etlfabric_core.services import connection_fields as fields
 from etlfabric_core.slugs import SLUG, slugify
+
+SECRETS_FIELD = "connection.secrets"  # what sealed secrets are bound to
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,10 @@ async def create(
         InvalidConfig: config, secrets, direction, slug or host are wrong.
         Conflict: the slug is taken.
         NotFound: an upload that the config names does not exist.
-        TransientError: the host's name cannot be resolved.
     """
     connector = get_connector(draft.connector)
-    config = await fields.checked_config(session, connector, draft.config, allowed)
+    config = await fields.checked_config(session, connector, draft.config)
+    await fields.named_addresses(config, allowed)
     secrets = fields.checked_secrets(connector, draft.secrets or {})
     connection = Connection(
         org_id=principal.org_id,
@@ -107,15 +109,17 @@ async def change(
         NotFound: no such connection, or no such upload.
         Conflict: it is the managed warehouse.
         InvalidConfig: config or secrets are wrong, or a stored secret would go to another host.
-        TransientError: the host's name cannot be resolved.
     """
     connection = await get_owned(session, Connection, id)
     _refuse_managed(connection)
-    old = _audited(connection)
     connector = get_connector(connection.connector)
-    config = connection.config
+    config = None
     if given.config is not None:
-        config = await fields.checked_config(session, connector, given.config, allowed)
+        config = await fields.checked_config(session, connector, given.config)
+        await fields.named_addresses(config, allowed)
+    await _lock(session, connection)  # not while a name is looked up, which can take long
+    config = connection.config if config is None else config
+    old = _audited(connection)
     stored = _opened(box, connection)
     fields.keep_secrets_home(connector, (connection.config, config), stored, given.secrets)
     secrets = fields.checked_secrets(connector, fields.merged_secrets(stored, given.secrets))
@@ -123,10 +127,11 @@ async def change(
         connection.status, connection.status_message = "untested", None
     connection.name = given.name or connection.name
     connection.config = config
-    connection.secrets = _sealed(box, connection.org_id, secrets)
+    if secrets != stored:
+        connection.secrets = _sealed(box, connection.org_id, secrets)
     await session.flush()
     replaced = sorted(name for name, value in (given.secrets or {}).items() if value != fields.KEPT)
-    new = _audited(connection) | {"secrets": replaced}
+    new = _audited(connection) | ({"secrets": replaced} if replaced else {})
     await audit.record(session, principal, "update", connection, old=old, new=new)
     return connection
 
@@ -157,39 +162,43 @@ async def delete(session: AsyncSession, principal: Principal, id: int) -> None:
 
 
 async def resolve_endpoint(
-    session: AsyncSession, connection: Connection, *, box: SecretBox
+    session: AsyncSession, connection: Connection, *, box: SecretBox, allowed: AllowList
 ) -> Endpoint:
-    """The endpoint with its secrets open and its files named; for runs, tests and discovery only.
+    """The endpoint with its secrets open, its files named and its host looked up and checked.
+
+    For runs, tests and discovery only: they connect to these addresses, whatever the name stands
+    for by then.
 
     Raises:
         NotFound: an upload was deleted.
+        InvalidConfig: the host lies inside the installation by now.
+        TransientError: the host's name cannot be resolved.
         SecretUnreadable: the key of a secret is gone.
     """
     secrets = _opened(box, connection)
-    if connection.managed:
+    if connection.managed:  # its host is the operator's word
         secrets = await _warehouse_secrets(session, connection, box)
+        allowed = AllowList(frozenset({connection.config["host"].lower()}), ())
     return Endpoint(
         connector=connection.connector,
         config=connection.config,
         secrets=secrets,
         files=await fields.file_refs(session, connection.config),
+        addresses=await fields.addresses(connection.config, allowed),
     )
 
 
 async def probed_endpoint(
     session: AsyncSession, id: int, *, box: SecretBox, allowed: AllowList
 ) -> Endpoint:
-    """The endpoint of a saved connection for a test or discovery, its host checked again.
+    """The endpoint of a saved connection for a test or discovery.
 
     Raises:
         NotFound: no such connection, or an upload of it was deleted.
-        InvalidConfig: the host lies inside the installation by now.
-        TransientError: the host's name cannot be resolved.
+        InvalidConfig, TransientError, SecretUnreadable: as `resolve_endpoint`.
     """
     connection = await get_owned(session, Connection, id)
-    if "host" in connection.config and not connection.managed:
-        await check_host(connection.config["host"], allowed)
-    return await resolve_endpoint(session, connection, box=box)
+    return await resolve_endpoint(session, connection, box=box, allowed=allowed)
 
 
 async def note_test(session: AsyncSession, id: int, *, ok: bool, message: str) -> None:
@@ -210,15 +219,15 @@ async def draft_endpoint(session: AsyncSession, draft: Draft, *, allowed: AllowL
     Raises:
         InvalidConfig: config, secrets or host are wrong.
         NotFound: an upload does not exist.
-        TransientError: the host's name cannot be resolved.
     """
     connector = get_connector(draft.connector)
-    config = await fields.checked_config(session, connector, draft.config, allowed)
+    config = await fields.checked_config(session, connector, draft.config)
     return Endpoint(
         connector=connector.name,
         config=config,
         secrets=fields.checked_secrets(connector, draft.secrets or {}),
         files=await fields.file_refs(session, config),
+        addresses=await fields.named_addresses(config, allowed),
     )
 
 
@@ -227,14 +236,21 @@ def shown_secrets(box: SecretBox, connection: Connection) -> dict[str, str]:
     return dict.fromkeys(_opened(box, connection), fields.KEPT)
 
 
+async def _lock(session: AsyncSession, connection: Connection) -> None:
+    """Holds the row as it is now: host and secrets of two changes at once must not mix."""
+    await session.refresh(connection, with_for_update={"key_share": True})
+    if connection.deleted_at is not None:
+        raise NotFound(f"connection {connection.id} does not exist", hint="it was deleted just now")
+
+
 def _sealed(box: SecretBox, org_id: int, secrets: Mapping[str, str]) -> bytes | None:
-    return box.seal(secrets, context=org_id) if secrets else None
+    return box.seal(secrets, org_id=org_id, field=SECRETS_FIELD) if secrets else None
 
 
 def _opened(box: SecretBox, connection: Connection) -> dict[str, str]:
     if connection.secrets is None:
         return {}
-    return box.open(connection.secrets, context=connection.org_id)
+    return box.open(connection.secrets, org_id=connection.org_id, field=SECRETS_FIELD)
 
 
 async def _warehouse_secrets(
@@ -245,7 +261,7 @@ async def _warehouse_secrets(
     )
     if organization is None:
         raise NotFound("the organization does not exist")
-    return box.open(organization.warehouse_password, context=organization.id)
+    return {"password": warehouse.password_of(box, organization)}
 
 
 async def _free_slug(session: AsyncSession, draft: Draft) -> str:

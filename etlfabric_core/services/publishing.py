@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_core.access.principal import Principal
@@ -15,9 +14,9 @@ from etlfabric_core.errors import Conflict, FabricError, InvalidConfig, NotFound
 from etlfabric_core.files.storage import Storage
 from etlfabric_core.graph.checks import problems_of
 from etlfabric_core.graph.kinds import KINDS
-from etlfabric_core.models import PublicationRow, Revision, Workflow
+from etlfabric_core.models import Revision, Workflow
 from etlfabric_core.orchestrator.port import Orchestrator
-from etlfabric_core.services import audit, restoring, workflow_state
+from etlfabric_core.services import audit, publications, restoring, workflow_state
 from etlfabric_core.specs.changes import changes
 from etlfabric_core.specs.compiler import compile_workflow, content_hash
 from etlfabric_core.specs.document import DagSpec, DbtSpec
@@ -26,7 +25,6 @@ from etlfabric_core.specs.state import NodeSnapshot, WorkflowState, graph_of
 from etlfabric_core.transform.parse import ParsedProject, parse_project
 
 BLOBS = "blobs"
-FEED_LOCK = 0x65746C66  # one advisory lock for all inserts into the feed
 POOL_SECONDS = 3.0
 log = structlog.get_logger()
 
@@ -150,27 +148,6 @@ async def revision(session: AsyncSession, workflow_id: int, number: int) -> Revi
     return found
 
 
-async def announce(
-    session: AsyncSession, principal: Principal, workflow: Workflow, spec: DagSpec | None
-) -> None:
-    """Adds a line to the feed; without a spec the DAG goes away. The last thing of a transaction.
-
-    The lock is held until the commit, so that a reader never sees a number before a lower one.
-    """
-    await session.execute(select(func.pg_advisory_xact_lock(FEED_LOCK)))
-    session.add(
-        PublicationRow(
-            org_id=principal.org_id,
-            workflow_id=workflow.id,
-            workflow_slug=workflow.slug,
-            org_slug=principal.org_slug,
-            revision_number=spec.revision if spec else None,
-            spec=spec.model_dump(mode="json") if spec else None,
-        )
-    )
-    await session.flush()
-
-
 async def _stored_state(press: Press, principal: Principal, workflow_id: int) -> WorkflowState:
     async with press.open_session() as session:
         workflow = await get_owned(session, Workflow, workflow_id)
@@ -248,7 +225,7 @@ async def _record(
     await session.flush()
     new = {"revision": spec.revision}
     await audit.record(session, principal, "publish", workflow, new=new)
-    await announce(session, principal, workflow, spec)
+    await publications.announce(session, principal, workflow, spec)
     return Published(True, row)
 
 

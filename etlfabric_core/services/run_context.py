@@ -7,6 +7,7 @@ from functools import lru_cache
 from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from etlfabric_core.access.network import AllowList
 from etlfabric_core.crypto import SecretBox
 from etlfabric_core.db.scope import get_owned, org_select
 from etlfabric_core.errors import InvalidConfig, NotFound
@@ -33,6 +34,7 @@ class Keys:
     box: SecretBox
     storage: Storage
     warehouse: Warehouse
+    allowed: AllowList
 
 
 async def resolve(
@@ -42,7 +44,9 @@ async def resolve(
 
     Raises:
         NotFound: the revision, the node in it, a connection or an upload does not exist.
-        InvalidConfig: `select` names what the node's project does not hold.
+        InvalidConfig: `select` names what the node's project does not hold, or the host of a
+            connection lies inside the installation by now.
+        TransientError: the name of a host cannot be resolved.
         SecretUnreadable: the key of a secret is gone.
         UpstreamUnavailable: the managed warehouse cannot be reached.
     """
@@ -81,8 +85,12 @@ async def _load_plan(
         dataset = await warehouse.ensure_dataset(keys.warehouse, slug, dataset)
     return LoadPlan(
         pipeline=f"{slug}_{run.node}",
-        source=await connections.resolve_endpoint(session, source, box=keys.box),
-        destination=await connections.resolve_endpoint(session, destination, box=keys.box),
+        source=await connections.resolve_endpoint(
+            session, source, box=keys.box, allowed=keys.allowed
+        ),
+        destination=await connections.resolve_endpoint(
+            session, destination, box=keys.box, allowed=keys.allowed
+        ),
         dataset=dataset,
         config=PipelineConfig.model_validate(node.config),
         window=_window(run),

@@ -19,6 +19,21 @@ from etlfabric_core.slugs import SLUG, STAGING_SUFFIX, physical_dataset
 from etlfabric_core.transform.plan import WarehouseLogin
 
 MAX_CELL = 10_000
+MAX_CHARACTERS = 8_000_000  # of an answer; the service holds all of it in memory
+PREFETCHED_ROWS = 10
+# What the driver says of types and values that Python has not.
+UNREADABLE = (
+    asyncpg.InternalClientError,
+    asyncpg.UnsupportedClientFeatureError,
+    OverflowError,
+    ValueError,
+)
+# Types of small values that JSON can say, or that we write our own way. Others come as text, cut
+# by the server: one value can have a gigabyte.
+PLAIN_TYPES = frozenset(
+    {"bool", "int2", "int4", "int8", "float4", "float8"}
+    | {"date", "time", "timetz", "timestamp", "timestamptz", "interval", "uuid"}
+)
 # Another organization's table is refused for lack of privilege: told in the same words.
 NO_SUCH_TABLE = (
     asyncpg.UndefinedTableError,
@@ -78,7 +93,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Rows:
-    """The first rows of a table, in no particular order."""
+    """The first rows of a table, in no particular order; fewer when they are very large."""
 
     columns: tuple[Column, ...]
     rows: list[list[Any]]
@@ -129,10 +144,7 @@ async def first_rows(
         TerminalError: it took too long.
     """
     async with _one_table(managed, login, place) as (connection, table):
-        statement = await connection.prepare(f"SELECT * FROM {table} LIMIT $1")  # noqa: S608
-        found = await statement.fetch(limit)
-        columns = tuple(Column(a.name, a.type.name) for a in statement.get_attributes())
-    return Rows(columns, [[cell(value) for value in row.values()] for row in found])
+        return await read_rows(connection, table, limit=limit)
 
 
 async def count_rows(managed: Warehouse, login: WarehouseLogin, place: Place) -> int:
@@ -170,7 +182,45 @@ async def _one_table(
             raise _no_table(place) from error
 
 
-def cell(value: Any) -> Any:
+async def read_rows(connection: Any, source: str, *, limit: int) -> Rows:
+    """The first rows of what may follow FROM, within bounds of memory.
+
+    Raises:
+        asyncpg.PostgresError: the server refused.
+        TerminalError: a column is of a type, or holds a value, that cannot be read.
+    """
+    try:
+        return await _read_rows(connection, source, limit)
+    except UNREADABLE as error:
+        raise TerminalError(
+            "a column holds what cannot be shown, such as a date beyond the year 9999",
+            hint="cast it to text",
+        ) from error
+
+
+async def _read_rows(connection: Any, source: str, limit: int) -> Rows:
+    whole = await connection.prepare(f"SELECT * FROM {source}")  # noqa: S608
+    attributes = whole.get_attributes()
+    chosen = ", ".join(map(_chosen, attributes))
+    query = f"SELECT {chosen} FROM {source} LIMIT {int(limit)}"  # noqa: S608
+    rows: list[list[Any]] = []
+    characters = 0
+    async for row in connection.cursor(query, prefetch=PREFETCHED_ROWS):
+        rows.append([_cell(value) for value in row.values()])
+        characters += sum(len(value) for value in rows[-1] if isinstance(value, str))
+        if characters > MAX_CHARACTERS:
+            break
+    return Rows(tuple(Column(a.name, a.type.name) for a in attributes), rows)
+
+
+def _chosen(attribute: asyncpg.Attribute) -> str:
+    name = '"' + str(attribute.name).replace('"', '""') + '"'
+    if attribute.type.schema == "pg_catalog" and attribute.type.name in PLAIN_TYPES:
+        return name
+    return f"left({name}::text, {MAX_CELL}) AS {name}"
+
+
+def _cell(value: Any) -> Any:
     """A value as JSON can say it."""
     if value is None or isinstance(value, bool | int):
         return value
@@ -178,9 +228,7 @@ def cell(value: Any) -> Any:
         return value if math.isfinite(value) else str(value)
     if isinstance(value, datetime | date):
         return value.isoformat()
-    if isinstance(value, bytes):
-        return f"\\x{value[: MAX_CELL // 2].hex()}"
-    return str(value)[:MAX_CELL]
+    return str(value)
 
 
 @asynccontextmanager

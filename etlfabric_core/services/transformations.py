@@ -18,7 +18,7 @@ from etlfabric_core.graph.kinds import KINDS as ALL_KINDS
 from etlfabric_core.models import Node, Workflow
 from etlfabric_core.services import nodes, organizations, warehouse, workflow_state
 from etlfabric_core.services.nodes import NodeDraft
-from etlfabric_core.services.tables import Column, Rows, cell
+from etlfabric_core.services.tables import Rows, read_rows
 from etlfabric_core.services.warehouse import Warehouse
 from etlfabric_core.slugs import physical_dataset
 from etlfabric_core.specs.project import project_files
@@ -210,17 +210,13 @@ async def _ensure_datasets(managed: Warehouse, principal: Principal, dataset: st
 async def _first_rows(managed: Warehouse, candidate: _Candidate, sql: str, limit: int) -> Rows:
     # A prepared statement is one statement, so the text cannot end the transaction; read-only and
     # the role's own rights bound what the query does.
-    query = f"SELECT * FROM (\n{sql.strip().rstrip(';')}\n) AS preview LIMIT {int(limit)}"  # noqa: S608
+    source = f"(\n{sql.strip().rstrip(';')}\n) AS preview"
     try:
         async with warehouse.reading(managed, candidate.login) as connection:
-            statement = await connection.prepare(query)
-            found = await statement.fetch()
-            attributes = statement.get_attributes()
+            return await read_rows(connection, source, limit=limit)
     except asyncpg.PostgresError as error:
         message, hint = str(error), "run the pipelines and models that it reads first"
         if isinstance(error, asyncpg.QueryCanceledError):
             message, hint = "the query took too long", "read less, for example by a WHERE"
         problem = Problem(message, node=candidate.slug)
         raise InvalidConfig(message, hint=hint, problems=[problem]) from error
-    columns = tuple(Column(one.name, one.type.name) for one in attributes)
-    return Rows(columns, [[cell(value) for value in row.values()] for row in found])

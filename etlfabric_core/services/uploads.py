@@ -126,6 +126,11 @@ async def materialize(
     }
 
 
+def forget(storage: Storage, org_id: int) -> None:
+    """Removes the bytes of every upload that an organization ever had."""
+    storage.delete_folder(_folder(org_id))
+
+
 def _folder(org_id: int) -> str:
     return f"uploads/{org_id}"
 

@@ -14,7 +14,7 @@ from etlfabric_core.errors import Problem
 from etlfabric_core.graph.checks import problems_of
 from etlfabric_core.graph.topology import EdgePair
 from etlfabric_core.models import Edge, Node, Schedule, Workflow
-from etlfabric_core.services import audit, publishing, refusals, workflow_state
+from etlfabric_core.services import audit, publications, refusals, workflow_state
 from etlfabric_core.services.naming import new_slug, require_free
 from etlfabric_core.specs.state import graph_of
 
@@ -87,7 +87,7 @@ async def delete(session: AsyncSession, principal: Principal, id: int) -> None:
     await session.flush()
     await audit.record(session, principal, "delete", workflow, old={"slug": workflow.slug})
     if workflow.published_revision is not None:
-        await publishing.announce(session, principal, workflow, None)
+        await publications.announce(session, principal, workflow, None)
 
 
 async def graph(session: AsyncSession, principal: Principal, id: int) -> GraphView:

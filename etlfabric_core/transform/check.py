@@ -1,12 +1,11 @@
 """Checks one transformation before it is saved: Jinja, SQL syntax, and unknown columns."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from etlfabric_core import sandbox
 from etlfabric_core.errors import InvalidConfig, Problem, TransientError
+from etlfabric_core.sandbox import scratch
 from etlfabric_core.transform import invocation
 from etlfabric_core.transform import login as login_of
 from etlfabric_core.transform.faults import is_transient
@@ -37,11 +36,11 @@ def check_model(files: Mapping[str, str], slug: str, login: WarehouseLogin | Non
         TransientError: the warehouse does not answer.
     """
     raw = _user_sql(files, slug)
-    with tempfile.TemporaryDirectory(prefix="etlfabric-check-") as directory:
-        policy = login_of.policy(Path(directory), login, wall_seconds=_WALL_SECONDS)
-        plain = login.model_dump() if login else None
+    with scratch.folder() as work_dir:
+        policy = login_of.policy(work_dir, login, wall_seconds=_WALL_SECONDS)
+        told = login_of.inside(login) if login else None
         try:
-            answer = sandbox.call(invocation.compile_node, dict(files), slug, plain, policy=policy)
+            answer = sandbox.call(invocation.compile_node, dict(files), slug, told, policy=policy)
         except InvalidConfig as error:
             if is_transient(error.message):
                 raise TransientError("the warehouse does not answer") from error

@@ -4,41 +4,16 @@ They take and give JSON-able values; `parse.py`, `check.py` and `runner.py` call
 """
 
 import json
-import logging
-import multiprocessing.synchronize
 import shutil
-import threading
 from pathlib import Path
 from typing import Any
 
-from etlfabric_core.errors import InvalidConfig, TerminalError
+from etlfabric_core.errors import InvalidConfig
 from etlfabric_core.graph.configs import ColumnTest, ModelConfig, SingularTest, SnapshotConfig
-from etlfabric_core.transform.lines import cleaned
+from etlfabric_core.transform.dbt_entry import PROJECT, UNKNOWN_DATABASE, invoke
 from etlfabric_core.transform.project import ProjectNode, ProjectSource, render
 
-_log = logging.getLogger("etlfabric_core.transform")
-_PROJECT = Path("project")
-_UNKNOWN_DATABASE = "warehouse"  # a manifest is made before anyone says which database it is
-_OFFLINE_LOGIN = {
-    "host": "nowhere.invalid",
-    "port": 1,
-    "user": "nobody",
-    "database": _UNKNOWN_DATABASE,
-}
-_FLAGS = (
-    "--no-use-colors",
-    "--log-level-file",
-    "none",
-    "--log-level",
-    "none",
-    "--no-partial-parse",
-    "--no-static-parser",  # its Rust threads would not survive the fork of the warm server
-    "--no-version-check",
-    "--no-send-anonymous-usage-stats",
-    "--no-print",
-)
-_LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
-_REPEATED_BY_THE_ERROR = ("MainEncounteredError", "MainStackTrace")
+_PROJECT = Path(PROJECT)
 
 
 def warm_up() -> None:
@@ -66,7 +41,7 @@ def parse(files: dict[str, str]) -> dict[str, Any]:
         InvalidConfig: the project is wrong; the message is dbt's.
     """
     _write(files)
-    manifest = _invoke(["parse"], None)
+    manifest = invoke(["parse"], None)
     writable: dict[str, Any] = json.loads(json.dumps(manifest.writable_manifest().to_dict()))
     return writable
 
@@ -78,7 +53,7 @@ def compile_node(files: dict[str, str], slug: str, login: dict[str, Any] | None)
         InvalidConfig: the project is wrong; the message is dbt's.
     """
     _write(files)
-    manifest = _invoke(["parse"], login)
+    manifest = invoke(["parse"], login)
     unique_id = next(
         (key for key, node in manifest.nodes.items() if node.name == slug and _is_table(node)), None
     )
@@ -86,7 +61,7 @@ def compile_node(files: dict[str, str], slug: str, login: dict[str, Any] | None)
         raise InvalidConfig(f"dbt does not find '{slug}' in its project; is it disabled?")
     offline = [] if login else ["--no-introspect", "--no-populate-cache"]
     select = ["--select", _selector(manifest.nodes[unique_id]), "--indirect-selection", "empty"]
-    _invoke(["compile", *select, *offline], login, manifest)
+    invoke(["compile", *select, *offline], login, manifest)
     known = [*manifest.nodes.values(), *manifest.sources.values()]
     return {
         "compiled": manifest.nodes[unique_id].compiled_code or "",
@@ -118,8 +93,19 @@ def run(
     args = [command, "--select", *selectors, "--indirect-selection", "empty"]
     if variables:
         args += ["--vars", json.dumps(variables)]
-    results = _invoke(args, login, loaded)
+    results = invoke(args, login, loaded)
     return [_result(result) for result in results.results]
+
+
+def command(files: dict[str, str], args: list[str], login: dict[str, Any] | None) -> dict[str, str]:
+    """Any dbt command on a whole project: the artifacts that it left, by name.
+
+    Raises:
+        InvalidConfig, TerminalError: dbt stopped; the message is dbt's.
+    """
+    _write(files)
+    invoke(args, login)
+    return {path.name: path.read_text() for path in (_PROJECT / "target").glob("*.json")}
 
 
 def _loaded(document: dict[str, Any]) -> Any:
@@ -140,7 +126,7 @@ def _move(manifest: Any, database: str) -> None:
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
         node.database = database
         if _has_relation(node):
-            rest = node.relation_name.removeprefix(f'"{_UNKNOWN_DATABASE}".')
+            rest = node.relation_name.removeprefix(f'"{UNKNOWN_DATABASE}".')
             node.relation_name = f'"{database}".{rest}'
 
 
@@ -203,57 +189,3 @@ def _write(files: dict[str, str]) -> None:
         path = _PROJECT / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-
-
-def _invoke(args: list[str], login: dict[str, Any] | None, manifest: Any = None) -> Any:
-    """One dbt command. Gives its result, run results with failures included.
-
-    Raises:
-        InvalidConfig, TerminalError: dbt stopped; the message is dbt's.
-    """
-    from dbt.cli.main import dbtRunner
-
-    _stay_in_one_process()
-    _hand_over(login or _OFFLINE_LOGIN)
-    directories = ["--project-dir", str(_PROJECT), "--profiles-dir", str(_PROJECT)]
-    runner = dbtRunner(manifest=manifest, callbacks=[_log_event])
-    answer = runner.invoke([*args, *directories, *_FLAGS, "--threads", "1"])
-    if answer.exception is None and answer.result is not None:
-        return answer.result
-    error = answer.exception
-    message = str(error) if error else "dbt stopped without a message"
-    if args[0] in ("parse", "compile"):
-        raise InvalidConfig(message)
-    raise TerminalError(message)
-
-
-def _hand_over(login: dict[str, Any]) -> None:
-    """Give dbt its profile in memory, so that no file with a password exists."""
-    import dbt.config.profile
-
-    output = {
-        "type": "postgres",
-        "host": login["host"],
-        "port": login["port"],
-        "user": login["user"],
-        "password": login.get("password", "none"),
-        "dbname": login["database"],
-        "schema": login.get("schema_name", "none"),
-        "threads": 1,
-        "connect_timeout": 10,
-        "keepalives_idle": 30,
-    }
-    profile = {"tenant": {"target": "warehouse", "outputs": {"warehouse": output}}}
-    dbt.config.profile.read_profile = lambda _directory: profile
-
-
-def _stay_in_one_process() -> None:
-    """dbt takes multiprocessing locks for its threads; those need /dev/shm, which is closed."""
-    multiprocessing.synchronize.Lock = lambda **_: threading.Lock()  # type: ignore[misc, assignment]
-    multiprocessing.synchronize.RLock = lambda **_: threading.RLock()  # type: ignore[misc, assignment]
-
-
-def _log_event(event: Any) -> None:
-    severity = _LEVELS.get(str(event.info.level))
-    if severity is not None and event.info.msg and event.info.name not in _REPEATED_BY_THE_ERROR:
-        _log.log(severity, "%s", cleaned(event.info.msg))

@@ -1,11 +1,10 @@
 """How the warehouse is reached from inside and outside the sandbox."""
 
-import socket
 from pathlib import Path
 from typing import Any
 
-from etlfabric_core.errors import TransientError
 from etlfabric_core.sandbox import Policy
+from etlfabric_core.transform.gate import gate_to
 from etlfabric_core.transform.plan import WarehouseLogin
 
 _STATEMENT_MS = 10_000
@@ -13,22 +12,13 @@ _LOCK_MS = 2_000
 
 
 def policy(work_dir: Path, login: WarehouseLogin | None, **limits: Any) -> Policy:
-    """A policy that lets a call reach the warehouse's port, and nothing when there is no login.
+    """A policy that lets a call reach the warehouse as this login, and nothing where it is None."""
+    return Policy(work_dir, gate=gate_to(login) if login else None, **limits)
 
-    The address is looked up here, because there is no name service in the sandbox.
 
-    Raises:
-        TransientError: the host's name cannot be resolved.
-    """
-    if login is None:
-        return Policy(work_dir, **limits)
-    return Policy(
-        work_dir,
-        ports=(login.port,),
-        environment={"PGHOSTADDR": _address(login), "PGAPPNAME": "etlfabric"},
-        redact=(login.password,),
-        **limits,
-    )
+def inside(login: WarehouseLogin) -> dict[str, str]:
+    """What dbt is told of the login: neither the address nor the password."""
+    return login.model_dump(include={"user", "database", "schema_name"})
 
 
 def keywords(login: WarehouseLogin) -> dict[str, Any]:
@@ -43,11 +33,3 @@ def keywords(login: WarehouseLogin) -> dict[str, Any]:
         "options": f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_LOCK_MS} "
         "-c default_transaction_read_only=on",
     }
-
-
-def _address(login: WarehouseLogin) -> str:
-    try:
-        found = socket.getaddrinfo(login.host, login.port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise TransientError(f"the warehouse's host '{login.host}' is unknown") from error
-    return str(found[0][4][0])

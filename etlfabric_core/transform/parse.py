@@ -3,18 +3,15 @@
 import graphlib
 import io
 import json
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from etlfabric_core import sandbox
 from etlfabric_core.errors import InvalidConfig, Problem
-from etlfabric_core.transform import invocation
+from etlfabric_core.sandbox import scratch
+from etlfabric_core.transform import config_rules, invocation
 from etlfabric_core.transform.lines import problem_of
 
 MANIFEST_NAME = "manifest.json"
@@ -57,8 +54,8 @@ def parse_project(files: Mapping[str, str]) -> ParsedProject:
         InvalidConfig: dbt refuses the project; each problem has the node and the user's line.
         TerminalError: parsing went over a limit.
     """
-    with tempfile.TemporaryDirectory(prefix="etlfabric-parse-") as directory:
-        policy = sandbox.Policy(Path(directory), wall_seconds=_WALL_SECONDS)
+    with scratch.folder() as work_dir:
+        policy = sandbox.Policy(work_dir, wall_seconds=_WALL_SECONDS)
         try:
             manifest = sandbox.call(invocation.parse, dict(files), policy=policy)
         except InvalidConfig as error:
@@ -73,7 +70,7 @@ def parse_project(files: Mapping[str, str]) -> ParsedProject:
     loads = {
         key: source["config"]["meta"]["node"] for key, source in sorted(whole["sources"].items())
     }
-    _check_nodes(files, whole, models)
+    config_rules.check(files, whole)
     edges = _edges(whole, models, loads)
     _refuse_cycle(edges)
     small = {key: value for key, value in whole.items() if key not in _ONLY_FOR_RUNNING}
@@ -84,42 +81,6 @@ def parse_project(files: Mapping[str, str]) -> ParsedProject:
         loads=loads,
         edges=edges,
     )
-
-
-def _check_nodes(
-    files: Mapping[str, str], manifest: Mapping[str, Any], models: Mapping[str, str]
-) -> None:
-    """What a user's SQL says about itself must not undo what the transformation says."""
-    properties = yaml.safe_load(files["models/properties.yml"])
-    entries = [*properties.get("models", ()), *properties.get("snapshots", ())]
-    wanted = {entry["name"]: entry["config"] for entry in entries}
-    problems = [
-        Problem("the SQL switches the node off; take enabled=false away", node=slug)
-        for slug in sorted(wanted.keys() - set(models.values()))
-    ]
-    for key, node in manifest["nodes"].items():
-        if key.startswith(_TABLE_PREFIXES):
-            problems += _contradictions(node, wanted.get(node["name"]))
-    if problems:
-        raise InvalidConfig("the SQL contradicts the transformation", problems=problems)
-
-
-def _contradictions(node: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> list[Problem]:
-    if wanted is None:
-        slug = Path(node["original_file_path"]).stem
-        return [Problem(f"'{node['name']}' is defined inside this node's SQL", node=slug)]
-    slug, config = node["name"], node["config"]
-    expected = {
-        "alias": (node["alias"], slug),
-        "schema": (node["schema"], wanted["schema"]),
-        "database": (config.get("database"), None),
-        "materialized": (config["materialized"], wanted.get("materialized", "snapshot")),
-    }
-    return [
-        Problem(f"the SQL sets {name}='{said}'; set it on the transformation instead", node=slug)
-        for name, (said, meant) in expected.items()
-        if said != meant
-    ]
 
 
 def _refuse_cycle(edges: tuple[tuple[str, str], ...]) -> None:

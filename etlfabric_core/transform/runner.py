@@ -51,7 +51,7 @@ def run_dbt(plan: TransformPlan, *, project_zip: Path, work_dir: Path) -> Transf
     manifest = files.pop(MANIFEST_NAME)
     work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     policy = login_of.policy(work_dir, plan.login, wall_seconds=_SIX_HOURS, cpu_seconds=_SIX_HOURS)
-    select, login = list(plan.select), plan.login.model_dump()
+    select, login = list(plan.select), login_of.inside(plan.login)
     try:
         lines = sandbox.call(
             invocation.run,

@@ -11,7 +11,7 @@ from typing import Any
 from airflow.dag_processing.bundles.base import BaseDagBundle, BundleVersion
 from airflow.sdk import get_parsing_context
 
-from etlfabric_airflow import feed
+from etlfabric_airflow import feed, roles
 from etlfabric_airflow.service import Service
 from etlfabric_airflow.store import Store, write_atomically
 from etlfabric_airflow.timeouts import OutOfTime, time_limit
@@ -37,6 +37,7 @@ class FabricBundle(BaseDagBundle):
         self.store = Store(self.base_dir)
         # Entries whose newest spec the dag-processor has not read yet, and when they were touched.
         self._waiting: dict[str, float] | None = None
+        self._organizations: set[str] = set()  # those whose role is there
 
     @property
     def path(self) -> Path:
@@ -66,6 +67,9 @@ class FabricBundle(BaseDagBundle):
             TransientError: the service was away, too slow, or answered nonsense; everything that
                 was there stays.
         """
+        if self._waiting is None:  # not within the limit: the first role imports a lot
+            for file in self.store.entries().glob("*.py"):
+                self._ensure_role(file.name.partition(".")[0])
         try:
             with time_limit(REFRESH_SECONDS), self._only_one() as mine:
                 if mine:
@@ -80,7 +84,7 @@ class FabricBundle(BaseDagBundle):
             self._waiting = dict.fromkeys(self.store.unparsed(), time.monotonic())
         service = Service.from_environment(timeout=REQUEST_SECONDS)
         try:
-            for entry in feed.follow(self.store, service, deadline):
+            for entry in feed.follow(self.store, service, deadline, self._ensure_role):
                 self._waiting[entry] = time.monotonic()
         finally:
             for entry in list(self._waiting):
@@ -107,6 +111,12 @@ class FabricBundle(BaseDagBundle):
             return
         waiting[entry] = time.monotonic()
         self.store.touch(entry)
+
+    def _ensure_role(self, organization: str) -> None:
+        """Before its first DAG: one that names a role that is missing is an import error."""
+        if organization not in self._organizations:
+            roles.ensure_organization(organization)
+            self._organizations.add(organization)
 
     def _fetch_manifest(self, entry: str, service: Service, spec: DagSpec) -> None:
         try:

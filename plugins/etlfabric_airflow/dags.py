@@ -10,6 +10,7 @@ from typing import Any
 from airflow.sdk import DAG, BaseOperator
 from airflow.task.trigger_rule import TriggerRule
 
+from etlfabric_airflow.roles import access_control
 from etlfabric_airflow.tasks import BeginTask, EndTask, LoadTask
 from etlfabric_airflow.timetable import FabricTimetable
 from etlfabric_core.slugs import dag_id as make_dag_id
@@ -81,10 +82,16 @@ def _build(
             dbt_group.add(spec, manifest_file(spec.dbt.manifest_sha256), members)
         _connect(spec.nodes, members)
         _bracket(begin, EndTask(task_id=END, revision=spec.revision, trigger_rule=_ANY_FAILED))
+    _open_to_operators(dag, spec.org)
     begin.members = {
         slug: tuple(sorted(task.task_id for task in tasks)) for slug, tasks in members.items()
     }
     return dag
+
+
+def _open_to_operators(dag: DAG, org: str) -> None:
+    """Airflow's own way for this is deprecated and has no successor yet: only here."""
+    dag.access_control = access_control(org)
 
 
 def _timetable(schedule: ScheduleSpec | None) -> FabricTimetable | None:

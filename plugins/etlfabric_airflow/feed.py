@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pydantic import ValidationError
 
@@ -17,10 +17,13 @@ PAGE = 200
 log = logging.getLogger(__name__)
 
 
-def follow(store: Store, service: Service, deadline: float) -> Iterator[str]:
+def follow(
+    store: Store, service: Service, deadline: float, expect: Callable[[str], None]
+) -> Iterator[str]:
     """Bring the store up to the feed, page by page, until `deadline` (monotonic seconds).
 
-    What was taken over stays; what is left is for the next call.
+    What was taken over stays; what is left is for the next call. `expect` hears of each
+    organization before a DAG of it appears.
 
     Yields:
         The entry of each workflow that has a new spec.
@@ -32,7 +35,7 @@ def follow(store: Store, service: Service, deadline: float) -> Iterator[str]:
     while not complete and time.monotonic() < deadline:
         page = _page(service, store.followed())
         for publication in page.publications:
-            yield from _take_over(store, service, publication)
+            yield from _take_over(store, service, publication, expect)
             store.set_followed(publication.seq)
         complete = page.complete
 
@@ -58,7 +61,9 @@ def _page(service: Service, after: int) -> PublicationPage:
     return page
 
 
-def _take_over(store: Store, service: Service, publication: Publication) -> Iterator[str]:
+def _take_over(
+    store: Store, service: Service, publication: Publication, expect: Callable[[str], None]
+) -> Iterator[str]:
     """One workflow's trouble is its own: the feed goes on behind a publication that is wrong or
     whose manifest cannot be had.
     """
@@ -73,6 +78,7 @@ def _take_over(store: Store, service: Service, publication: Publication) -> Iter
             fetch_manifest(store, service, publication.spec)
         except FabricError as error:
             log.error("the manifest of %s is missing: %s", entry, error.message)
+        expect(publication.org)
         store.publish(entry, publication.seq, publication.spec)
         yield entry
 

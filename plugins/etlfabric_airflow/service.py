@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -11,7 +12,15 @@ from typing import Any
 import httpx
 
 from etlfabric_core import clock
-from etlfabric_core.errors import Conflict, TerminalError, TransientError
+from etlfabric_core.errors import (
+    Conflict,
+    FabricError,
+    Forbidden,
+    NotFound,
+    TerminalError,
+    TransientError,
+    Unauthenticated,
+)
 from etlfabric_core.specs.context import (
     ContextRequest,
     Lease,
@@ -21,9 +30,15 @@ from etlfabric_core.specs.context import (
     TaskReport,
 )
 from etlfabric_core.specs.document import Publication, Refused
+from etlfabric_core.specs.operators import Operator, OperatorSignIn
 
 _PREFIX = "/internal/v1"
 _RETRIABLE = frozenset({408, 425, 429})
+
+Refusals = Mapping[int, type[FabricError]]
+# What a task is refused ends it; somebody who signs in is told.
+_REFUSALS: Refusals = {409: Conflict}
+_SIGN_IN: Refusals = {401: Unauthenticated, 403: Forbidden}
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,26 @@ class Service:
         now = parsedate_to_datetime(stamp) if stamp else clock.now()
         return lease, (lease.expires_at - now).total_seconds()
 
+    def sign_in(self, attempt: OperatorSignIn) -> Operator:
+        """Whom the service lets sign in to Airflow.
+
+        Raises:
+            Unauthenticated: unknown, or the password is wrong.
+            Forbidden: a right password, but nothing to operate.
+        """
+        content = attempt.model_dump_json()
+        answer = self._ask("POST", "/operators/sign-in", _SIGN_IN, content=content)
+        return Operator.model_validate_json(answer.content)
+
+    def operator(self, user_id: int) -> Operator:
+        """What somebody may operate now.
+
+        Raises:
+            NotFound: nothing.
+        """
+        answer = self._ask("GET", f"/operators/{user_id}", {404: NotFound})
+        return Operator.model_validate_json(answer.content)
+
     def download(self, path: str, sha256: str, target: Path, **params: Any) -> None:
         """Stream a file of the service to `target`, whole and verified or not at all."""
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +150,9 @@ class Service:
         except httpx.TransportError as error:
             raise _away(error) from error
 
-    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def _ask(
+        self, method: str, path: str, refusals: Refusals = _REFUSALS, **options: Any
+    ) -> httpx.Response:
         if "content" in options:
             options["headers"] = {"Content-Type": "application/json"}
         try:
@@ -123,7 +160,7 @@ class Service:
                 answer = client.request(method, f"{_PREFIX}{path}", **options)
         except httpx.TransportError as error:
             raise _away(error) from error
-        _raise_for(answer)
+        _raise_for(answer, refusals)
         return answer
 
 
@@ -145,12 +182,12 @@ def _away(error: Exception) -> TransientError:
     )
 
 
-def _raise_for(answer: httpx.Response) -> None:
+def _raise_for(answer: httpx.Response, refusals: Refusals = _REFUSALS) -> None:
     if answer.is_success:
         return
     message, hint = _explain(answer)
-    if answer.status_code == httpx.codes.CONFLICT:
-        raise Conflict(message, hint=hint)
+    if answer.status_code in refusals:
+        raise refusals[answer.status_code](message, hint=hint)
     if answer.is_client_error and answer.status_code not in _RETRIABLE:
         raise TerminalError(message, hint=hint)
     raise TransientError(message, hint=hint)

@@ -75,10 +75,9 @@ def _server(port: int, jwt_secret: str, secret_key: str, fernet_key: str) -> dic
         "AIRFLOW__API_AUTH__JWT_SECRET": jwt_secret,  # without it every process makes up its own
         "AIRFLOW__CORE__FERNET_KEY": fernet_key,  # without it Airflow stores plain text
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{base_url}/execution/",
-        # Accounts and roles in the database; per-DAG permission is enforced by this one.
-        "AIRFLOW__CORE__AUTH_MANAGER": (
-            "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
-        ),
+        # Roles in the database, with permissions per DAG; accounts of the metadata service.
+        "AIRFLOW__CORE__AUTH_MANAGER": "etlfabric_airflow.auth_manager.EtlFabAuthManager",
+        "AIRFLOW__FAB__SESSION_LIFETIME_MINUTES": str(12 * 60),
     }
 
 

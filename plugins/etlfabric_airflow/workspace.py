@@ -1,7 +1,6 @@
 """Scratch space of tasks: a private folder per try, and a cache of files by their content."""
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from etlfabric_airflow.service import Service
+from etlfabric_core.sandbox import scratch
 from etlfabric_core.specs.context import RunRef
 
 PRIVATE = 0o700
@@ -36,13 +36,13 @@ def _segment(name: str) -> str:
 def work_dir(run: RunRef, task_id: str) -> Iterator[Path]:
     """A fresh folder for one try; what older tries left behind is removed, and so is this."""
     task = root().joinpath(_segment(run.dag_id), _segment(run.run_id), _segment(task_id))
-    shutil.rmtree(task, ignore_errors=True)
+    scratch.clear(task)
     path = task / str(run.try_number)
     path.mkdir(mode=PRIVATE, parents=True)
     try:
         yield path
     finally:
-        shutil.rmtree(task, ignore_errors=True)
+        scratch.clear(task)
         for parent in list(task.parents)[:2]:
             _remove_empty(parent)
 

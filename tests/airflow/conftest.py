@@ -52,11 +52,13 @@ def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Metadat
 
 @pytest.fixture
 def bundles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty bundle storage of the test's own."""
+    """An empty bundle storage of the test's own; there is no database to make roles in."""
     from airflow.dag_processing.bundles import base
+    from etlfabric_airflow import roles
 
     storage = tmp_path / "bundles"
     monkeypatch.setattr(base, "get_bundle_storage_root_path", lambda: storage)
+    monkeypatch.setattr(roles, "ensure_organization", lambda _: None)
     return storage
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.bundles.base import BundleVersion
 from etlfabric_airflow import bundle as bundle_module
+from etlfabric_airflow import roles
 from etlfabric_airflow.bundle import FabricBundle
 from etlfabric_airflow.store import ENTRY_SOURCE
 from metadata_stand_in import MetadataStandIn, slowly
@@ -64,6 +65,36 @@ def test_only_the_changed_workflow_is_touched(
     assert after["acme.daily.py"] == before["acme.daily.py"]
     assert after["globex.daily.py"][1] > before["globex.daily.py"][1]
     assert bundle.get_current_version() == BundleVersion("3")
+
+
+def test_a_role_is_made_before_the_first_dag_that_names_it(
+    bundle: FabricBundle, service: MetadataStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def make(organization: str) -> None:
+        seen.append((organization, bundle.store.entry_file(f"{organization}.daily").exists()))
+
+    monkeypatch.setattr(roles, "ensure_organization", make)
+    for organization in ("initech", "initech", "acme"):
+        service.publish(organization, "daily", dag_spec(organization, revision=2))
+    bundle.refresh()
+    assert seen == [("initech", False)]
+    opened()  # a process that starts makes sure of those that it finds
+    assert sorted(seen[1:]) == [("acme", True), ("globex", True), ("initech", True)]
+
+
+def test_without_its_role_a_dag_waits(
+    bundle: FabricBundle, service: MetadataStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: str) -> None:
+        raise OSError("the database is away")
+
+    monkeypatch.setattr(roles, "ensure_organization", away)
+    service.publish("initech", "daily", dag_spec("initech"))
+    with pytest.raises(OSError, match="away"):
+        bundle.refresh()
+    assert not bundle.store.entry_file("initech.daily").exists()
 
 
 def test_nothing_is_written_when_nothing_changed(bundle: FabricBundle) -> None:

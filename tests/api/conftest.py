@@ -15,12 +15,38 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from cli.stack.postgres import EmbeddedPostgres
+from etlfabric_core.access.throttle import Rule
 from etlfabric_core.settings import Settings
 from migrations.bootstrap import bootstrap
 from migrations.upgrade import upgrade
 from tests.api.runs_world import airflow, orchestrator, runs_world, world
+from tests.api.warehouse_world import wall
+from tests.sso.world import (
+    browsers,
+    github_stand_in,
+    honest_at_first,
+    hostile_app,
+    hostile_browsers,
+    hostile_provider,
+    real_provider,
+    sso_app,
+)
 
-__all__ = ["airflow", "orchestrator", "runs_world", "world"]  # fixtures
+__all__ = [
+    "airflow",
+    "browsers",
+    "github_stand_in",
+    "honest_at_first",
+    "hostile_app",
+    "hostile_browsers",
+    "hostile_provider",
+    "orchestrator",
+    "real_provider",
+    "runs_world",
+    "sso_app",
+    "wall",
+    "world",
+]  # fixtures
 
 PASSWORDS = {
     "service": "service-test-password",
@@ -81,11 +107,13 @@ def settings(database: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactor
         airflow_password="airflow-account-password",
         internal_token=INTERNAL_TOKEN,
         encryption_keys=Fernet.generate_key().decode(),
+        audit_keys="audit-key-of-the-tests-" + "0123456789" * 5,
         jwt_secret="jwt-secret-of-the-tests-" + "0123456789" * 5,
         storage_url=str(folder / "storage"),
         web_dir=folder / "no-web",
         allowed_private_hosts="127.0.0.1",
         upload_max_bytes=1 << 20,
+        rate_limits=dict.fromkeys(Rule, "1000000/minute"),  # all tests come from one address
     )
 
 
@@ -130,24 +158,25 @@ async def make_org(app: FastAPI, _numbers: Any) -> AsyncIterator[MakeOrg]:
 
 
 @pytest.fixture
-async def make_member(app: FastAPI, make_org: MakeOrg) -> AsyncIterator[Callable[..., Any]]:
-    """Adds a member with a role to an organization, and signs the member in to it."""
+async def make_member(app: FastAPI, _numbers: Any) -> AsyncIterator[Callable[..., Any]]:
+    """Invites somebody new to an organization, who accepts by the link and is signed in to it."""
     async with AsyncExitStack() as stack:
 
         async def make(owner: OrgClient, role: str) -> OrgClient:
-            person = await make_org("person")
-            added = await owner.post("/api/v1/members", json={"email": person.email, "role": role})
-            assert added.status_code == 201, added.text
             made = await stack.enter_async_context(_client(OrgClient, app))
-            made.email = person.email
-            body = {
-                "email": person.email,
-                "password": USER_PASSWORD,
-                "organization": owner.slug,
-            }
-            return _signed_in(made, await made.post("/api/v1/auth/login", json=body))
+            made.email = f"member{next(_numbers)}@example.com"
+            body = {"token": await invite(owner, made.email, role), "name": "Member"}
+            body["password"] = USER_PASSWORD
+            return _signed_in(made, await made.post("/api/v1/auth/invitations/accept", json=body))
 
         yield make
+
+
+async def invite(owner: OrgClient, email: str, role: str) -> str:
+    """The token of a new invitation; there is no mail server, so the answer has the link."""
+    invited = await owner.post("/api/v1/invitations", json={"email": email, "role": role})
+    assert invited.status_code == 201, invited.text
+    return str(invited.json()["link"]).partition("#token=")[2]
 
 
 @pytest.fixture

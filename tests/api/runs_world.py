@@ -30,6 +30,10 @@ MODEL = "model.fabric.on_time"
 TEST = "test.fabric.not_null_on_time_carrier"
 LOAD_CONFIG = {"mode": "resources", "resources": [{"name": "flights"}]}
 ORGANIZATIONS = ("runsnorth", "runssouth")
+# One to be purged, and one whose name ends like it.
+PURGED, SIMILAR = "runsgone", "longrunsgone"
+# Those of the access matrix, which changes and deletes what it finds.
+MATRIX_ORGANIZATIONS = ("matrixnorth", "matrixsouth", "matrixeast")
 
 
 @dataclass
@@ -75,9 +79,7 @@ async def runs_world(app: FastAPI) -> AsyncIterator[World]:
     """The two organizations; Airflow is not needed for this."""
     wiring: Wiring = app.state.wiring
     token = wiring.settings.internal_token.get_secret_value()
-    members = [await _register(app, name) for name in ORGANIZATIONS]
-    for member in members:
-        await _publish(wiring, member)
+    members = [await published(app, name) for name in ORGANIZATIONS]
     internal = _http(app, token)
     yield World(*members, internal=internal, wiring=wiring)
     for http in (internal, *(member.http for member in members)):
@@ -86,9 +88,10 @@ async def runs_world(app: FastAPI) -> AsyncIterator[World]:
 
 @pytest.fixture(scope="session")
 def airflow(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A real Airflow with a DAG for each of the two organizations."""
+    """A real Airflow with a DAG for each of the organizations."""
     home: Path = tmp_path_factory.mktemp("airflow")
-    yield from serve(home, postgres, tuple(f"{name}.main" for name in ORGANIZATIONS))
+    names = (*ORGANIZATIONS, *MATRIX_ORGANIZATIONS, PURGED, SIMILAR)
+    yield from serve(home, postgres, tuple(f"{name}.main" for name in names))
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +113,13 @@ async def world(
         (airflow.flags / flag).unlink(missing_ok=True)
     yield dataclasses.replace(runs_world, wiring=app.state.wiring)
     app.state.wiring = before
+
+
+async def published(app: FastAPI, name: str) -> Member:
+    """A new organization with its one workflow published."""
+    member = await _register(app, name)
+    await _publish(app.state.wiring, member)
+    return member
 
 
 async def _register(app: FastAPI, name: str) -> Member:
@@ -141,6 +151,7 @@ async def _publish(wiring: Wiring, member: Member) -> None:
     assert source.status_code == 201, source.text
     async with org_session(wiring.sessions, member.org_id) as session:
         workflow = (await session.scalars(org_select(Workflow))).one()
+        managed = (await session.scalars(org_select(Connection).where(Connection.managed))).one()
         member.workflow_id = workflow.id
         own = Connection(
             org_id=member.org_id,
@@ -152,7 +163,7 @@ async def _publish(wiring: Wiring, member: Member) -> None:
         )
         session.add(own)
         await session.flush()
-        nodes = _nodes(member, source.json()["id"], own.id)
+        nodes = _nodes(member, source.json()["id"], managed.id, own.id)
         session.add_all(nodes.values())
         await session.flush()
         member.nodes.update({slug: node.id for slug, node in nodes.items()})
@@ -160,12 +171,14 @@ async def _publish(wiring: Wiring, member: Member) -> None:
         workflow.published_revision = 1
 
 
-def _nodes(member: Member, source: int, own: int) -> dict[str, Node]:
+def _nodes(member: Member, source: int, managed: int, own: int) -> dict[str, Node]:
     base = {"org_id": member.org_id, "workflow_id": member.workflow_id}
     load = {**base, "kind": "pipeline", "config": LOAD_CONFIG, "source_connection_id": source}
     model = {"sql": "select 1 as carrier"}
     return {
-        "flights": Node(name="Flights", slug="flights", dataset="raw", **load),
+        "flights": Node(
+            name="Flights", slug="flights", dataset="raw", destination_connection_id=managed, **load
+        ),
         "exported": Node(
             name="Out", slug="exported", dataset="out", destination_connection_id=own, **load
         ),

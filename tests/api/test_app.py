@@ -6,10 +6,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from pydantic import SecretStr
 
 from api.app import create_app
-from api.deps import Requires, get_principal
+from api.deps import Requires, get_person, get_principal
 from api.deps_internal import require_internal
+from api.deps_platform import RequiresPlatform
 from etlfabric_core.settings import Settings
 from tests.api.conftest import MakeOrg
 
@@ -18,6 +20,17 @@ PUBLIC = {
     "/api/v1/auth/login",
     "/api/v1/auth/refresh",
     "/api/v1/auth/logout",
+    "/api/v1/auth/switch",
+    "/api/v1/auth/password/forgot",
+    "/api/v1/auth/password/reset",
+    "/api/v1/auth/email/verify",
+    "/api/v1/auth/providers",
+    "/api/v1/auth/saml/metadata",
+    "/api/v1/auth/saml/consume",
+    "/api/v1/auth/sso/{provider}/start",
+    "/api/v1/auth/sso/{provider}/callback",
+    "/api/v1/auth/invitations/look",
+    "/api/v1/auth/invitations/accept",
     "/healthz",
     "/readyz",
     "/docs",
@@ -25,10 +38,24 @@ PUBLIC = {
 }
 # Anybody who is signed in may, whatever the role.
 ANY_ROLE = {
-    "/api/v1/me",
     "/api/v1/registry/connectors",
     "/api/v1/registry/kinds",
     "/api/v1/registry/roles",
+}
+# What belongs to a person, whatever the organization.
+PERSONAL = {
+    "/api/v1/me",
+    "/api/v1/me/password",
+    "/api/v1/me/email/verification",
+    "/api/v1/me/sessions",
+    "/api/v1/me/sessions/{id}",
+    "/api/v1/me/identities",
+    "/api/v1/me/identities/{provider}",
+    "/api/v1/me/identities/{id}",
+    "/api/v1/organizations",
+    "/api/v1/organizations/deleted",
+    "/api/v1/organizations/{id}",
+    "/api/v1/organizations/{id}/restore",
 }
 INTERNAL = "/internal/v1/"
 
@@ -53,8 +80,11 @@ def test_every_route_has_a_guard(app: FastAPI) -> None:
             assert require_internal in calls, route.path
         elif route.path in ANY_ROLE:
             assert get_principal in calls, route.path
+        elif route.path in PERSONAL:
+            assert get_person in calls, route.path
         else:
-            assert any(isinstance(call, Requires) for call in calls), route.path
+            guards = (Requires, RequiresPlatform)
+            assert any(isinstance(call, guards) for call in calls), route.path
 
 
 async def test_without_a_token_every_guarded_route_answers_401(
@@ -82,7 +112,7 @@ async def test_errors_have_one_shape(make_org: MakeOrg) -> None:
         await owner.get("/api/v1/connections/99999999999999999999999"),
         await owner.get("/api/v1/connections/-1"),
         await owner.post("/api/v1/connections", json={"name": "a\u0000", "connector": "csv"}),
-        await owner.post("/api/v1/connections", content=b"x" * (9 << 20)),
+        await owner.post("/api/v1/connections", content=b"x" * ((1 << 20) + 1)),
         await owner.post("/api/v1/uploads", content=b"junk", headers={"Content-Type": "x/y"}),
         await owner.post(
             "/api/v1/uploads",
@@ -96,6 +126,24 @@ async def test_errors_have_one_shape(make_org: MakeOrg) -> None:
         assert set(body) == {"error", "message", "hint", "problems"}
         assert body["message"]
     assert answers[8].status_code == 413
+
+
+@pytest.mark.feature("A20")
+@pytest.mark.parametrize("depth", [50, 500, 5_000, 100_000])
+async def test_a_body_that_is_nested_deeply_is_refused(make_org: MakeOrg, depth: int) -> None:
+    owner = await make_org()
+    bombs = [
+        "[" * depth + "]" * depth,
+        '{"a":' * depth + "1" + "}" * depth,
+        '{"name": "x", "connector": "csv", "config": ' + '{"a":' * depth + "1" + "}" * depth + "}",
+    ]
+    for bomb in bombs:
+        for path in ("/api/v1/connections", "/api/v1/auth/login", "/api/v1/workflows"):
+            answer = await owner.post(
+                path, content=bomb.encode(), headers={"Content-Type": "application/json"}
+            )
+            assert 400 <= answer.status_code < 500, (path, answer.status_code, answer.text[:300])
+            assert set(answer.json()) == {"error", "message", "hint", "problems"}
 
 
 async def test_an_unforeseen_error_tells_nothing(
@@ -133,9 +181,8 @@ async def test_headers_and_request_id(client: httpx.AsyncClient) -> None:
 async def test_health(client: httpx.AsyncClient, settings: Settings) -> None:
     assert (await client.get("/healthz")).status_code == 200
     assert (await client.get("/readyz")).json() == {"status": "ready"}
-    away = settings.model_copy(
-        update={"database_url": "postgresql://etlfabric_service:x@127.0.0.1:9/etlfabric"}
-    )
+    nowhere = SecretStr("postgresql://etlfabric_service:x@127.0.0.1:9/etlfabric")
+    away = settings.model_copy(update={"database_url": nowhere})
     transport = httpx.ASGITransport(app=create_app(away))
     async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as other:
         assert (await other.get("/healthz")).status_code == 200

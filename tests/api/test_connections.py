@@ -5,9 +5,16 @@ from typing import Any
 
 import asyncpg
 import pytest
+from fastapi import FastAPI
 
 from cli.stack.postgres import EmbeddedPostgres
+from etlfabric_core.access.permissions import Role
+from etlfabric_core.access.principal import Principal
+from etlfabric_core.db.scope import org_session
+from etlfabric_core.services import connections
+from etlfabric_core.services.connections import Change
 from tests.api.conftest import MakeOrg, OrgClient, TwoOrgs
+from tests.api.waiting import until_waiting
 
 PATH = "/api/v1/connections"
 CANARY = "canary-secret-8472"
@@ -66,6 +73,34 @@ async def test_create_test_discover(make_org: MakeOrg, source: dict[str, Any]) -
 
 
 @pytest.mark.feature("A16")
+async def test_of_two_changes_at_once_neither_mixes_its_secrets_with_the_other_s_host(
+    make_org: MakeOrg, app: FastAPI, source: dict[str, Any], database: EmbeddedPostgres
+) -> None:
+    owner = await make_org()
+    made = await created(owner, source)
+    wiring, member = app.state.wiring, (await owner.get("/api/v1/me")).json()["user"]["id"]
+    principal = Principal(member, owner.org_id, owner.slug, Role.OWNER, frozenset())
+    away = Change(config=source | {"port": 1}, secrets={"password": "of my own"})
+    admin = await asyncpg.connect(database.url("etlfabric"))
+    async with org_session(wiring.sessions, owner.org_id) as session:
+        await connections.change(
+            session, principal, made["id"], away, box=wiring.box, allowed=wiring.allowed
+        )
+        renaming = asyncio.create_task(
+            owner.patch(f"{PATH}/{made['id']}", json={"name": "Renamed"})
+        )
+        await until_waiting(admin, 1)
+    await admin.close()
+    assert (await renaming).status_code == 200
+    async with org_session(wiring.sessions, owner.org_id) as session:
+        endpoint = await connections.probed_endpoint(
+            session, made["id"], box=wiring.box, allowed=wiring.allowed
+        )
+    assert (endpoint.config["port"], endpoint.secrets) == (1, {"password": "of my own"})
+    assert (await owner.get(f"{PATH}/{made['id']}")).json()["name"] == "Renamed"
+
+
+@pytest.mark.feature("A16")
 async def test_a_secret_never_comes_out(
     make_org: MakeOrg, source: dict[str, Any], database: EmbeddedPostgres
 ) -> None:
@@ -103,11 +138,15 @@ async def test_a_stored_secret_stays_with_its_host(
     kept = await owner.patch(one, json={"name": "Renamed", "secrets": {"password": "***"}})
     assert kept.status_code == 200
     assert (await owner.post(f"{one}/test")).json()["ok"] is True
+    same_server = await owner.patch(one, json={"config": source | {"user": "somebody"}})
+    assert same_server.status_code == 200
     moved = source | {"port": 1}
-    for secrets in ({}, {"secrets": {"password": "***"}}):
-        refused = await owner.patch(one, json={"config": moved, **secrets})
-        assert refused.status_code == 422
-        assert refused.json()["problems"][0]["field"] == "secrets.password"
+    weaker = source | {"sslmode": "disable"}  # it would cross the network in the clear
+    for config in (moved, weaker):
+        for secrets in ({}, {"secrets": {"password": "***"}}):
+            refused = await owner.patch(one, json={"config": config, **secrets})
+            assert refused.status_code == 422
+            assert refused.json()["problems"][0]["field"] == "secrets.password"
     given = await owner.patch(one, json={"config": moved, "secrets": {"password": "new one"}})
     assert given.status_code == 200
     assert given.json()["status"] == "untested"
@@ -158,7 +197,8 @@ async def test_an_unknown_host_name_says_so(make_org: MakeOrg, source: dict[str,
     owner = await make_org()
     draft = {"connector": "postgres", "config": source | {"host": "no-such-host.invalid"}}
     response = await owner.post(f"{PATH}/test", json=draft)
-    assert response.status_code == 503
+    assert response.status_code == 422
+    assert response.json()["problems"][0]["field"] == "config.host"
     assert "no-such-host.invalid" in response.json()["message"]
 
 

@@ -12,7 +12,7 @@ from api.app import create_app
 from cli.stack.postgres import EmbeddedPostgres
 from etlfabric_core.services import warehouse
 from etlfabric_core.settings import Settings
-from tests.api.conftest import USER_PASSWORD
+from tests.api.conftest import USER_PASSWORD, MakeOrg
 
 REGISTER = "/api/v1/auth/register"
 
@@ -56,6 +56,29 @@ async def test_a_late_failure_takes_the_role_away_again(
     response = await client.post(REGISTER, json=person("late@example.com", "Lateness"))
     assert response.status_code == 500
     assert await _left(database, "lateness", "late@example.com") == (0, 0, 0)
+
+
+async def test_another_organization_is_all_or_nothing_too(
+    app: FastAPI,
+    make_org: MakeOrg,
+    database: EmbeddedPostgres,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owner = await make_org()
+    provision = warehouse.provision
+
+    async def then_fail(*arguments: object) -> None:
+        await provision(*arguments)  # type: ignore[arg-type]
+        raise RuntimeError("after the role was made")
+
+    monkeypatch.setattr(warehouse, "provision", then_fail)
+    body = {"name": f"Half of {owner.slug}"}
+    assert (await owner.post("/api/v1/organizations", json=body)).status_code == 500
+    assert await _left(database, f"halfof{owner.slug}", owner.email) == (0, 1, 0)
+    monkeypatch.undo()
+    made = await asyncio.gather(*(owner.post("/api/v1/organizations", json=body) for _ in range(4)))
+    assert sorted(answer.status_code for answer in made) == [201, 409, 409, 409]
+    assert await _left(database, f"halfof{owner.slug}", owner.email) == (1, 1, 1)
 
 
 async def test_twelve_at_once_make_one(

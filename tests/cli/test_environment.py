@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
 from cli.stack import credentials
 from cli.stack.environment import MARKER, TELEMETRY_OFF, Environment
@@ -27,8 +26,10 @@ def service(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> Settin
 
 
 def test_the_service_can_start_with_it(service: Settings) -> None:
-    Fernet(service.encryption_keys.get_secret_value())
-    assert service.database_url.startswith("postgresql+asyncpg://etlfabric_service:")
+    assert len(service.key_ring().all()) == 1
+    assert service.database_url.get_secret_value().startswith(
+        "postgresql+asyncpg://etlfabric_service:"
+    )
     assert service.airflow_url == "http://127.0.0.1:8080"
 
 
@@ -58,9 +59,10 @@ def test_settings_of_other_installations_do_not_leak_in(
 @pytest.mark.feature("A16")
 def test_airflow_holds_no_key_of_the_service(environment: Environment) -> None:
     airflow = set(environment.airflow_process().values())
-    for name in ("encryption_keys", "jwt_secret", "postgres_password", "warehouse_password"):
-        assert environment.secrets[name] not in airflow
-        assert not any(environment.secrets[name] in value for value in airflow)
+    names = ("audit_keys", "jwt_secret", "postgres_password", "warehouse_password")
+    secrets = [environment.secrets[name] for name in names]
+    for secret in (*secrets, environment.layout.keys_file.read_text().strip()):
+        assert not any(secret in value for value in airflow)
 
 
 def test_what_an_operator_evaluates_carries_no_mark(environment: Environment) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.stack import credentials
-from cli.stack.layout import PROJECT, Layout
+from cli.stack.layout import KEYS_FILE, PROJECT, Layout
 from etlfabric_core.errors import InvalidConfig
 
 
@@ -47,7 +47,8 @@ def test_only_the_owner_may_look_into_the_folders(tmp_path):
 def test_secrets_are_made_once_and_only_for_the_owner(tmp_path):
     file = tmp_path / "secrets.json"
     first = credentials.ensure(file)
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    keys = tmp_path / KEYS_FILE
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (file, keys)} == {0o600}
     assert credentials.ensure(file) == first == credentials.read(file)
     assert len(set(first.values())) == len(first)
     assert first != credentials.ensure(tmp_path / "other.json")
@@ -59,7 +60,24 @@ def test_a_secret_of_a_later_version_is_added_and_the_others_stay(tmp_path):
     file.write_text(json.dumps({name: first[name] for name in first if name != "jwt_secret"}))
     second = credentials.ensure(file)
     assert second["jwt_secret"] != first["jwt_secret"]
-    assert second["encryption_keys"] == first["encryption_keys"]
+    assert second["audit_keys"] == first["audit_keys"]
+
+
+def test_encryption_keys_of_an_older_stack_move_into_their_file(tmp_path):
+    file = tmp_path / "secrets.json"
+    file.write_text(json.dumps({"encryption_keys": "newer,older", "jwt_secret": "kept"}))
+    assert credentials.ensure(file)["jwt_secret"] == "kept"
+    assert (tmp_path / KEYS_FILE).read_text() == "newer\nolder\n"
+    assert "encryption_keys" not in credentials.read(file)
+
+
+def test_lost_encryption_keys_are_not_made_anew(tmp_path):
+    file = tmp_path / "secrets.json"
+    credentials.ensure(file)
+    (tmp_path / KEYS_FILE).unlink()
+    with pytest.raises(InvalidConfig, match=KEYS_FILE) as refused:
+        credentials.ensure(file)
+    assert "backup" in str(refused.value.hint)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])

@@ -43,6 +43,7 @@ def test_models_and_migrations_agree_and_go_back(scratch: str) -> None:
     assert left == ["alembic_version"]
 
 
+@pytest.mark.feature("A22")
 def test_bootstrap_is_safe_to_repeat_and_sets_passwords_anew(tmp_path: Path) -> None:
     server = EmbeddedPostgres(tmp_path / "data", free_port(), "super", settings=FAST_AND_LOOSE)
     server.start()

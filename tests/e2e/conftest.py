@@ -39,6 +39,8 @@ def new_stack(var: Path) -> Stack:
         "ETLFABRIC_POSTGRES_PORT": str(first + 2),
         # Tests have their sources on this machine.
         "ETLFABRIC_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
+        # All of them come from one address.
+        "ETLFABRIC_RATE_LIMITS": '{"register": "1000/hour", "sign_in_address": "1000/minute"}',
         "XDG_CONFIG_HOME": str(var.with_name(f"{var.name} config")),
         "PYTHONPATH": os.pathsep.join((str(PROJECT), str(PROJECT / "plugins"))),
     }

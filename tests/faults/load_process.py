@@ -1,6 +1,8 @@
 """Loads in processes of their own, to be killed, from a server that has imported everything."""
 
 import multiprocessing
+import os
+import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -64,6 +66,14 @@ class LoadProcess:
             if told == event:
                 return
             assert told not in ("failed", "done"), f"{told} {value} before '{event}'"
+
+    def pause(self) -> None:
+        """Stops it where it is."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets it go on."""
+        os.kill(self.process.pid, signal.SIGCONT)
 
     def end(self) -> tuple[str, Any]:
         """How it ended by itself: ('done', load ids) or ('failed', code)."""

@@ -1,6 +1,7 @@
 """Prints the metadata service's OpenAPI document; needs no database and no real setting."""
 
 import json
+import secrets
 import sys
 
 from cryptography.fernet import Fernet
@@ -15,10 +16,11 @@ settings = Settings(
     database_url=NOWHERE,
     migration_database_url=NOWHERE,
     warehouse_url=NOWHERE,
-    airflow_password="unused",
-    internal_token="unused" * 8,
+    airflow_password=secrets.token_hex(),
+    internal_token=secrets.token_hex(),
     encryption_keys=Fernet.generate_key().decode(),
-    jwt_secret="unused" * 8,
+    audit_keys=secrets.token_hex(),
+    jwt_secret=secrets.token_hex(),
     storage_url="memory://",
 )
 json.dump(create_app(settings).openapi(), sys.stdout, indent=1, sort_keys=True)

@@ -63,7 +63,8 @@ def test_postgres_answers(warehouse: Warehouse):
         ({"user": "nobody_here"}, "password"),  # PostgreSQL does not say which of both is wrong
         ({"database": "nowhere"}, "database"),
         ({"port": 1}, "port"),
-        ({"host": "no-such-host.invalid"}, "host"),
+        ({"addresses": ("127.0.0.9",), "host": "db.example.com"}, "port"),
+        ({"addresses": ()}, "host"),
         ({"sslmode": "require"}, "sslmode"),
         ({"database": ""}, "connection field 'database'"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from etlfabric_core.errors import TerminalError, TransientError
+from etlfabric_core.errors import InvalidConfig, TerminalError, TransientError
 from etlfabric_core.extract_load.plan import Endpoint, FileRef, Window
 from tests.loading import Warehouse, new_warehouse, plan, run
 
@@ -132,7 +132,7 @@ def test_names_with_quotes_and_capitals(warehouse, source, tmp_path):
         ({"password": "wrong"}, TerminalError, "refused the password"),
         ({"database": "nowhere"}, TerminalError, "no database 'nowhere'"),
         ({"port": 1}, TransientError, "nothing listens"),
-        ({"host": "no-such-host.invalid"}, TransientError, "is unknown"),
+        ({"addresses": ()}, InvalidConfig, "was not looked up"),
     ],
 )
 def test_a_source_that_cannot_be_reached(warehouse, source, tmp_path, changes, error, words):

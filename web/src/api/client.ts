@@ -7,15 +7,19 @@ import { ApiError } from "./errors";
 import type { paths } from "./schema";
 import { session, WEB_HEADERS } from "./session";
 
-const ANONYMOUS = ["/api/v1/auth/login", "/api/v1/auth/register", "/api/v1/auth/refresh"];
+/** What begins or ends a session says 401 for reasons that a renewal cannot mend. */
+const SIGN_IN = "/api/v1/auth/";
 
 /** fetch with the session's token; a 401 renews the session once and asks again. */
 export async function authorizedFetch(request: Request): Promise<Response> {
-  const anonymous = ANONYMOUS.includes(new URL(request.url).pathname);
-  const again = anonymous ? null : request.clone();
+  const signIn = new URL(request.url).pathname.startsWith(SIGN_IN);
+  const again = signIn ? null : request.clone();
+  const asked = session.organization();
   const response = await fetch(withToken(request));
   if (response.status !== 401 || !again) return response;
   if (!(await session.refresh())) return response;
+  // Another tab has gone over to another organization: what was meant for this one is not done in that.
+  if (asked && asked !== session.organization() && request.method !== "GET") return response;
   return fetch(withToken(again));
 }
 
@@ -28,6 +32,8 @@ function withToken(request: Request): Request {
 
 const throwErrors: Middleware = {
   async onResponse({ response }) {
+    // The role is another one than this page thinks.
+    if (response.status === 403) void invalidate("/api/v1/me");
     if (!response.ok) throw await ApiError.from(response);
   },
 };
@@ -57,3 +63,10 @@ export function invalidate(...prefixes: string[]) {
       typeof queryKey[1] === "string" && prefixes.some((p) => (queryKey[1] as string).startsWith(p)),
   });
 }
+
+let shownOrganization = session.organization();
+session.subscribe(() => {
+  // What was read belongs to one organization; nothing of it may be seen in the next.
+  if (session.organization() !== shownOrganization) queryClient.clear();
+  shownOrganization = session.organization();
+});

@@ -12,6 +12,19 @@ const byId = (id: number | string) => ({ params: { path: { id: Number(id) } } })
 
 export const me = () => $api.queryOptions("get", "/api/v1/me", undefined, { staleTime: 300_000 });
 
+export const providers = () => $api.queryOptions("get", "/api/v1/auth/providers", undefined, { staleTime: Infinity });
+export const roles = () => $api.queryOptions("get", "/api/v1/registry/roles", undefined, { staleTime: Infinity });
+export const organization = () => $api.queryOptions("get", "/api/v1/organization");
+export const deletedOrganizations = () => $api.queryOptions("get", "/api/v1/organizations/deleted");
+export const members = () => $api.queryOptions("get", "/api/v1/members", MANY);
+export const invitations = () => $api.queryOptions("get", "/api/v1/invitations", MANY);
+export const apiKeys = () => $api.queryOptions("get", "/api/v1/api-keys", MANY);
+export const auditState = () => $api.queryOptions("get", "/api/v1/audit/verify", undefined, { staleTime: 60_000 });
+export const sessions = () => $api.queryOptions("get", "/api/v1/me/sessions");
+export const identities = () => $api.queryOptions("get", "/api/v1/me/identities");
+export const platformOrganizations = () => $api.queryOptions("get", "/api/v1/platform/organizations", MANY);
+export const platformHealth = () => $api.queryOptions("get", "/api/v1/platform/health");
+
 export const connectors = () =>
   $api.queryOptions("get", "/api/v1/registry/connectors", undefined, { staleTime: Infinity });
 export const connections = () => $api.queryOptions("get", "/api/v1/connections", MANY);
@@ -65,6 +78,13 @@ export async function signOut() {
 }
 
 export const changed = {
+  /** Also what hangs on the person: sessions, sign-ins. */
+  me: () => invalidate("/api/v1/me"),
+  organization: () => invalidate("/api/v1/organization", "/api/v1/me"),
+  /** A member's role is also the caller's own, and a member who goes takes the keys along. */
+  members: () => invalidate("/api/v1/members", "/api/v1/invitations", "/api/v1/me", "/api/v1/api-keys"),
+  apiKeys: () => invalidate("/api/v1/api-keys"),
+  platform: () => invalidate("/api/v1/platform"),
   connections: () => invalidate("/api/v1/connections"),
   uploads: () => invalidate("/api/v1/uploads"),
   /** Nodes, edges and schedules are seen from many places: lists, the graph, counts. */

@@ -6,6 +6,8 @@ import { ApiError } from "./errors";
 
 export const WEB_HEADERS = { "X-Requested-With": "etlfabric-web" };
 const RENEW_BEFORE_MS = 60_000;
+const RENEW_ATTEMPTS = 4;
+const OTHER_WINDOW_MS = 400;
 
 type Status = "unknown" | "signed-in" | "signed-out";
 
@@ -13,9 +15,11 @@ interface Grant {
   access_token: string;
   /** seconds */
   expires_in: number;
+  organization: { slug: string };
 }
 
 let accessToken: string | null = null;
+let organization: string | null = null;
 let status: Status = "unknown";
 let renewal: ReturnType<typeof setTimeout> | undefined;
 let refreshing: Promise<boolean> | null = null;
@@ -30,6 +34,8 @@ function become(next: Status) {
 export const session = {
   token: () => accessToken,
   status: () => status,
+  /** The slug of the organization that the token is for. */
+  organization: () => organization,
   subscribe(listener: () => void) {
     listeners.add(listener);
     return () => listeners.delete(listener);
@@ -38,20 +44,28 @@ export const session = {
   /** Takes a fresh grant and renews it silently a minute before it ends. */
   begin(grant: Grant) {
     accessToken = grant.access_token;
+    organization = grant.organization.slug;
     clearTimeout(renewal);
     renewal = setTimeout(() => void session.refresh(), Math.max(grant.expires_in * 1000 - RENEW_BEFORE_MS, 5_000));
     become("signed-in");
   },
 
+  /** Begins what somebody just asked for: a sign-in, another organization. Other tabs follow. */
+  enter(grant: Grant) {
+    session.begin(grant);
+    channel?.postMessage("entered");
+  },
+
   end() {
     accessToken = null;
+    organization = null;
     clearTimeout(renewal);
     become("signed-out");
   },
 
   /** Trades the cookie for a new access token; one request at a time over all tabs. */
   refresh(): Promise<boolean> {
-    refreshing ??= oneTabAtATime(requestGrant).finally(() => {
+    refreshing ??= oneTabAtATime(() => requestGrant()).finally(() => {
       refreshing = null;
     });
     return refreshing;
@@ -64,13 +78,15 @@ export const session = {
 
 channel?.addEventListener("message", (event) => {
   if (event.data === "signed-out") session.end();
+  // The cookie is another one now: what this tab shows must belong to it.
+  if (event.data === "entered") void session.refresh();
 });
 
 function oneTabAtATime<T>(work: () => Promise<T>): Promise<T> {
   return navigator.locks ? navigator.locks.request("etlfabric-refresh", work) as Promise<T> : work();
 }
 
-async function requestGrant(): Promise<boolean> {
+async function requestGrant(attempt = 1): Promise<boolean> {
   let response: Response;
   try {
     response = await fetch("/api/v1/auth/refresh", { method: "POST", headers: WEB_HEADERS });
@@ -83,7 +99,12 @@ async function requestGrant(): Promise<boolean> {
     session.begin((await response.json()) as Grant);
     return true;
   }
+  if (response.status === 409 && attempt < RENEW_ATTEMPTS) {
+    // Another window took the cookie's token a moment ago; its answer brings the next one.
+    await new Promise((resolve) => setTimeout(resolve, OTHER_WINDOW_MS));
+    return requestGrant(attempt + 1);
+  }
   const error = await ApiError.from(response);
-  if (error.status < 500 || status === "unknown") session.end();
+  if ((error.status < 500 && error.status !== 409) || status === "unknown") session.end();
   return false;
 }

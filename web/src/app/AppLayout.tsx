@@ -7,9 +7,11 @@ import { Suspense, useEffect } from "react";
 import { Link, Outlet, useLocation, useNavigate } from "react-router";
 
 import { me } from "@/api/queries";
+import { LoadingBars } from "@/components/Loaded";
 import { Logo } from "@/components/Logo";
 import { ColorSchemeToggle } from "./ColorSchemeToggle";
-import { PLACES } from "./navigation";
+import { places } from "./navigation";
+import { OrganizationMenu } from "./OrganizationMenu";
 import { UserMenu } from "./UserMenu";
 
 function isHere(pathname: string, to: string): boolean {
@@ -22,6 +24,7 @@ export function AppLayout() {
   const { pathname } = useLocation();
   const navigate = useNavigate();
   const who = useQuery(me());
+  const groups = places(who.data);
   useEffect(close, [pathname, close]);
 
   return (
@@ -32,9 +35,9 @@ export function AppLayout() {
           <Group gap="sm" wrap="nowrap" style={{ minWidth: 0 }}>
             <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Navigation" aria-expanded={opened} />
             <Link to="/" aria-label="ETL Fabric, home" style={{ display: "flex" }}><Logo /></Link>
-            <Text fw={650} visibleFrom="sm">ETL Fabric</Text>
+            <Text fw={650} visibleFrom="sm" className="nowrap">ETL Fabric</Text>
             <Text c="dimmed" visibleFrom="sm" aria-hidden>/</Text>
-            <Text truncate data-testid="organization">{who.data?.organization.name ?? ""}</Text>
+            {who.data && <OrganizationMenu me={who.data} />}
           </Group>
           <Group gap="xs" wrap="nowrap">
             <Tooltip label="Go to… (Ctrl K)">
@@ -45,17 +48,22 @@ export function AppLayout() {
           </Group>
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar p="xs" style={{ background: "var(--etl-surface)" }} aria-label="Main">
-        {PLACES.map(({ to, label, icon: Icon }) => (
-          <NavLink key={to} component={Link} to={to} label={label} active={isHere(pathname, to)} style={{ borderRadius: 8 }}
-            aria-current={isHere(pathname, to) ? "page" : undefined} leftSection={<Icon size={18} aria-hidden />} />
+      <AppShell.Navbar p="xs" style={{ background: "var(--etl-surface)", overflowY: "auto" }} aria-label="Main">
+        {groups.map((group) => (
+          <div key={group.title ?? ""} role={group.title ? "group" : undefined} aria-label={group.title}>
+            {group.title && <Text size="xs" fw={600} c="dimmed" px="sm" pt="md" pb={4} aria-hidden>{group.title}</Text>}
+            {group.places.map(({ to, label, icon: Icon }) => (
+              <NavLink key={to} component={Link} to={to} label={label} active={isHere(pathname, to)} style={{ borderRadius: 8 }}
+                aria-current={isHere(pathname, to) ? "page" : undefined} leftSection={<Icon size={18} aria-hidden />} />
+            ))}
+          </div>
         ))}
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1} style={{ outline: "none" }}>
-        <Suspense><Outlet /></Suspense>
+        <Suspense fallback={<LoadingBars />}><Outlet /></Suspense>
       </AppShell.Main>
       <Spotlight shortcut={["mod + K"]} nothingFound="Nothing found" searchProps={{ placeholder: "Go to…", "aria-label": "Go to" }}
-        actions={PLACES.map(({ to, label, icon: Icon }) => ({
+        actions={groups.flatMap((group) => group.places).map(({ to, label, icon: Icon }) => ({
           id: to, label, onClick: () => void navigate(to), leftSection: <Icon size={18} aria-hidden />,
         }))} />
     </AppShell>

@@ -1,5 +1,6 @@
-import { Avatar, Menu, UnstyledButton } from "@mantine/core";
-import { IconLogout } from "@tabler/icons-react";
+import { Avatar, Menu, UnstyledButton, VisuallyHidden } from "@mantine/core";
+import { IconLogout, IconUserCircle } from "@tabler/icons-react";
+import { Link } from "react-router";
 
 import { signOut } from "@/api/queries";
 import type { Me } from "@/api/types";
@@ -10,12 +11,14 @@ export function UserMenu({ me }: { me: Me | undefined }) {
   return (
     <Menu position="bottom-end" width={230}>
       <Menu.Target>
-        <UnstyledButton aria-label="Account" style={{ borderRadius: "50%" }}>
+        <UnstyledButton style={{ borderRadius: "50%" }}>
           <Avatar size={34} color="weave" variant="filled">{initials}</Avatar>
+          <VisuallyHidden>Account</VisuallyHidden>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label className="break">{me ? `${me.user.name} (${me.user.email}), ${me.role}` : ""}</Menu.Label>
+        <Menu.Item component={Link} to="/profile" leftSection={<IconUserCircle size={16} aria-hidden />}>Profile</Menu.Item>
         <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void signOut()}>Sign out</Menu.Item>
       </Menu.Dropdown>
     </Menu>

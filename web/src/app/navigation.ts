@@ -1,9 +1,19 @@
 import {
-  IconBinaryTree2, IconHome, IconPlayerPlay, IconPlugConnected, IconSql, IconTable, IconTransfer,
+  IconBinaryTree2, IconBuilding, IconHistory, IconHome, IconKey, IconPlayerPlay, IconPlugConnected, IconServerCog, IconSql, IconTable,
+  IconTransfer, IconUsers,
 } from "@tabler/icons-react";
 
+import type { Me, Permission } from "@/api/types";
+
+interface Place {
+  to: string;
+  label: string;
+  icon: typeof IconHome;
+  permission?: Permission;
+}
+
 /** The places of the interface, in the order in which data flows through them. */
-export const PLACES = [
+const PLACES: Place[] = [
   { to: "/", label: "Home", icon: IconHome },
   { to: "/connections", label: "Connections", icon: IconPlugConnected },
   { to: "/pipelines", label: "Pipelines", icon: IconTransfer },
@@ -12,3 +22,22 @@ export const PLACES = [
   { to: "/runs", label: "Runs", icon: IconPlayerPlay },
   { to: "/tables", label: "Tables", icon: IconTable },
 ];
+
+const SETTINGS: Place[] = [
+  { to: "/settings/organization", label: "Organization", icon: IconBuilding, permission: "organization:read" },
+  { to: "/settings/members", label: "Members", icon: IconUsers, permission: "members:read" },
+  { to: "/settings/api-keys", label: "API keys", icon: IconKey, permission: "api_keys:read" },
+  { to: "/settings/audit", label: "Audit", icon: IconHistory, permission: "audit:read" },
+];
+
+const PLATFORM: Place = { to: "/platform", label: "Platform", icon: IconServerCog };
+
+/** Where somebody may go, in groups; only the first group has no title. */
+export function places(me: Me | undefined): { title?: string; places: Place[] }[] {
+  const settings = SETTINGS.filter(({ permission }) => permission && me?.permissions.includes(permission));
+  return [
+    { places: PLACES },
+    ...(settings.length ? [{ title: "Settings", places: settings }] : []),
+    ...(me?.user.platform_role ? [{ title: "Installation", places: [PLATFORM] }] : []),
+  ];
+}

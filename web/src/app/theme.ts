@@ -19,6 +19,8 @@ export const theme = createTheme({
   components: {
     Anchor: { defaultProps: { underline: "hover" } },
     Tooltip: { defaultProps: { openDelay: 300, events: { hover: true, focus: true, touch: true } } },
+    // Its <header> would be a second banner of the page.
+    Modal: { defaultProps: { attributes: { header: { role: "presentation" } }, styles: { title: { fontWeight: 650 } } } },
     Table: { defaultProps: { verticalSpacing: "xs", horizontalSpacing: "md", highlightOnHover: true } },
   },
 });

@@ -4,6 +4,15 @@ import type { ReactNode } from "react";
 
 import { ErrorAlert } from "./ErrorAlert";
 
+/** Grey bars where something is under way. */
+export function LoadingBars({ lines = 4 }: { lines?: number }) {
+  return (
+    <Stack gap="xs" p="md" role="status" aria-label="Loading">
+      {Array.from({ length: lines }, (_, index) => <Skeleton key={index} height={18} />)}
+    </Stack>
+  );
+}
+
 /** Shows a query's data, its error with a way on, or grey bars while it is under way. */
 export function Loaded<T>({ query, children, lines = 4 }: {
   query: Pick<UseQueryResult<T, unknown>, "data" | "error" | "refetch">;
@@ -12,9 +21,5 @@ export function Loaded<T>({ query, children, lines = 4 }: {
 }) {
   if (query.data !== undefined) return <>{children(query.data)}</>;
   if (query.error) return <ErrorAlert error={query.error} retry={() => void query.refetch()} />;
-  return (
-    <Stack gap="xs" p="md" role="status" aria-label="Loading">
-      {Array.from({ length: lines }, (_, index) => <Skeleton key={index} height={18} />)}
-    </Stack>
-  );
+  return <LoadingBars lines={lines} />;
 }

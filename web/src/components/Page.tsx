@@ -42,14 +42,15 @@ export function Page({ title, description, crumbs, actions, children }: Props) {
 }
 
 /** A titled white box on a page. */
-export function Panel({ title, actions, children, p = "md" }: {
+export function Panel({ title, actions, children, p = "md", danger = false }: {
   title?: ReactNode;
   actions?: ReactNode;
   children: ReactNode;
   p?: string | number;
+  danger?: boolean;
 }) {
   return (
-    <Box component="section" className="surface" style={{ minWidth: 0 }}>
+    <Box component="section" className={danger ? "surface danger" : "surface"} style={{ minWidth: 0 }}>
       {title && (
         <Group justify="space-between" px="md" pt="sm" pb={p === 0 ? "xs" : 0} gap="xs">
           <Title order={2}>{title}</Title>

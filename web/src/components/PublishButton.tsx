@@ -4,6 +4,7 @@ import { IconRocket } from "@tabler/icons-react";
 
 import { $api } from "@/api/client";
 import { changed } from "@/api/queries";
+import { Permitted } from "./Permitted";
 
 /** Publishes a workflow; the page shows the error, which carries all problems. */
 export function usePublish(workflowId: number) {
@@ -18,6 +19,8 @@ export function usePublish(workflowId: number) {
 
 export function PublishButton({ publish, variant = "filled" }: { publish: ReturnType<typeof usePublish>; variant?: string }) {
   return (
-    <Button variant={variant} leftSection={<IconRocket size={16} aria-hidden />} loading={publish.isPending} onClick={publish.go}>Publish</Button>
+    <Permitted to="workflows:publish">
+      <Button variant={variant} leftSection={<IconRocket size={16} aria-hidden />} loading={publish.isPending} onClick={publish.go}>Publish</Button>
+    </Permitted>
   );
 }

@@ -3,8 +3,8 @@ import { useEffect, type ReactNode } from "react";
 
 import { Logo } from "@/components/Logo";
 
-/** The frame of sign-in and sign-up. */
-export function AuthCard({ title, text, children }: { title: string; text: string; children: ReactNode }) {
+/** The frame of every page outside an organization: sign-in, sign-up, links of e-mails. */
+export function AuthCard({ title, text, children }: { title: string; text?: ReactNode; children: ReactNode }) {
   useEffect(() => {
     document.title = `${title} · ETL Fabric`;
   }, [title]);
@@ -14,8 +14,8 @@ export function AuthCard({ title, text, children }: { title: string; text: strin
         <Stack gap="lg">
           <Group gap="sm"><Logo size={36} /><Text fw={650} size="lg">ETL Fabric</Text></Group>
           <div>
-            <Title order={1}>{title}</Title>
-            <Text c="dimmed" size="sm" mt={4}>{text}</Text>
+            <Title order={1} className="break">{title}</Title>
+            {text && <Text c="dimmed" size="sm" mt={4} component="div">{text}</Text>}
           </div>
           {children}
         </Stack>

@@ -1,4 +1,4 @@
-import { Anchor, Button, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
+import { Anchor, Button, Stack, Text, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { Link, useSearchParams } from "react-router";
 
@@ -6,13 +6,14 @@ import { $api } from "@/api/client";
 import { fieldErrors } from "@/api/errors";
 import { session } from "@/api/session";
 import { ErrorAlert } from "@/components/ErrorAlert";
+import { NewPasswordInput } from "@/components/NewPasswordInput";
 import { AuthCard } from "./AuthCard";
 
 export function SignUpPage() {
   const [params] = useSearchParams();
   const form = useForm({ initialValues: { name: "", organization: "", email: "", password: "" } });
   const signUp = $api.useMutation("post", "/api/v1/auth/register", {
-    onSuccess: (grant) => session.begin(grant),
+    onSuccess: (grant) => session.enter(grant),
     onError: (error) => form.setErrors(fieldErrors(error)),
   });
   return (
@@ -24,8 +25,7 @@ export function SignUpPage() {
           <TextInput label="Organization" autoComplete="organization" required description="Its short name becomes part of every table's schema."
             {...form.getInputProps("organization")} />
           <TextInput label="E-mail" type="email" autoComplete="username" required {...form.getInputProps("email")} />
-          <PasswordInput label="Password" autoComplete="new-password" required description="At least 8 characters; a sentence is good."
-            {...form.getInputProps("password")} />
+          <NewPasswordInput {...form.getInputProps("password")} />
           <Button type="submit" loading={signUp.isPending}>Create organization</Button>
           <Text size="sm">
             Already a member? <Anchor underline="always" component={Link} to={`/sign-in?${params}`}>Sign in</Anchor>

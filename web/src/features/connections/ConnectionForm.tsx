@@ -61,23 +61,25 @@ export function ConnectionForm({ connector, connection, readOnly, saving, error,
   const errors = { ...fieldErrors(error), ...form.errors };
   return (
     <form onSubmit={form.onSubmit(() => onSave(values()))} noValidate>
-      <Stack maw={640}>
-        <TextInput label="Name" required {...form.getInputProps("name")} error={errors.name} />
-        {connector.files && (
-          <Uploads ids={(form.values.uploads as number[]) || []} error={errors.uploads} onChange={(ids) => form.setFieldValue("uploads", ids)} />
-        )}
-        <SchemaFields fields={plain} values={form.values} errors={errors} onChange={(name, value) => form.setFieldValue(name, value)} />
-        <SchemaFields fields={secrets} values={form.values} errors={errors} storedSecrets={Boolean(connection)}
-          onChange={(name, value) => form.setFieldValue(name, value)} />
-        <TestResult result={tested.data} error={tested.error} />
-        <ErrorAlert error={error} />
-        {!readOnly && (
-          <Group>
-            <Button variant="default" onClick={test} loading={tested.isPending}>Test</Button>
-            <Button type="submit" loading={saving}>{connection ? "Save changes" : "Save connection"}</Button>
-          </Group>
-        )}
-      </Stack>
+      <fieldset disabled={readOnly} className="plain-fieldset">
+        <Stack maw={640}>
+          <TextInput label="Name" required {...form.getInputProps("name")} error={errors.name} />
+          {connector.files && (
+            <Uploads ids={(form.values.uploads as number[]) || []} error={errors.uploads} onChange={(ids) => form.setFieldValue("uploads", ids)} />
+          )}
+          <SchemaFields fields={plain} values={form.values} errors={errors} onChange={(name, value) => form.setFieldValue(name, value)} />
+          <SchemaFields fields={secrets} values={form.values} errors={errors} storedSecrets={Boolean(connection)}
+            onChange={(name, value) => form.setFieldValue(name, value)} />
+          <TestResult result={tested.data} error={tested.error} />
+          <ErrorAlert error={error} />
+          {!readOnly && (
+            <Group>
+              <Button variant="default" onClick={test} loading={tested.isPending}>Test</Button>
+              <Button type="submit" loading={saving}>{connection ? "Save changes" : "Save connection"}</Button>
+            </Group>
+          )}
+        </Stack>
+      </fieldset>
     </form>
   );
 }

@@ -6,9 +6,11 @@ import { Link, useNavigate, useParams } from "react-router";
 import { $api } from "@/api/client";
 import { changed, connection, connectors } from "@/api/queries";
 import type { Connection } from "@/api/types";
+import { useMay } from "@/api/useMe";
 import { DeleteButton } from "@/components/DeleteButton";
 import { Loaded } from "@/components/Loaded";
 import { Page, Panel } from "@/components/Page";
+import { Permitted, ReadOnlyNotice } from "@/components/Permitted";
 import { StateBadge } from "@/components/StateBadge";
 import { ConnectionForm } from "./ConnectionForm";
 
@@ -21,6 +23,7 @@ export function ConnectionPage() {
 function Opened({ connection: found }: { connection: Connection }) {
   const navigate = useNavigate();
   const registry = useQuery(connectors());
+  const may = useMay();
   const path = { params: { path: { id: found.id } } };
   const save = $api.useMutation("patch", "/api/v1/connections/{id}", {
     onSuccess: async () => {
@@ -40,8 +43,8 @@ function Opened({ connection: found }: { connection: Connection }) {
       description={<Group gap="xs">{found.connector}, {found.direction} <StateBadge state={found.status} /> {found.status_message}</Group>}
       actions={
         <>
-          {isSource && <Button component={Link} to={`/pipelines/new?source=${found.id}`}>New pipeline from it</Button>}
-          {!found.managed && <DeleteButton what={`connection "${found.name}"`} error={remove.error} pending={remove.isPending} onConfirm={() => remove.mutate(path)} />}
+          {isSource && <Permitted to="pipelines:write"><Button component={Link} to={`/pipelines/new?source=${found.id}`}>New pipeline from it</Button></Permitted>}
+          {!found.managed && <DeleteButton permission="connections:delete" what={`connection "${found.name}"`} error={remove.error} pending={remove.isPending} onConfirm={() => remove.mutate(path)} />}
         </>
       }>
       <Panel>
@@ -50,8 +53,11 @@ function Opened({ connection: found }: { connection: Connection }) {
             const connector = list.find(({ name }) => name === found.connector);
             if (!connector) return <>The connector {found.connector} is not installed here.</>;
             return (
-              <ConnectionForm connector={connector} connection={found} readOnly={found.managed} saving={save.isPending} error={save.error}
-                onSave={(body) => save.mutate({ ...path, body })} />
+              <>
+                {!may("connections:write") && <ReadOnlyNotice />}
+                <ConnectionForm connector={connector} connection={found} readOnly={found.managed || !may("connections:write")} saving={save.isPending} error={save.error}
+                  onSave={(body) => save.mutate({ ...path, body })} />
+              </>
             );
           }}
         </Loaded>

@@ -7,6 +7,7 @@ import { connections } from "@/api/queries";
 import { EmptyState } from "@/components/EmptyState";
 import { Loaded } from "@/components/Loaded";
 import { Page, Panel } from "@/components/Page";
+import { Permitted } from "@/components/Permitted";
 import { StateBadge } from "@/components/StateBadge";
 import { TimeAgo } from "@/components/Time";
 import { useParam } from "@/components/useParam";
@@ -14,7 +15,7 @@ import { useParam } from "@/components/useParam";
 export function ConnectionsPage() {
   const query = useQuery(connections());
   const [search, setSearch] = useParam("q");
-  const add = <Button component={Link} to="/connections/new" leftSection={<IconPlus size={16} aria-hidden />}>New connection</Button>;
+  const add = <Permitted to="connections:write"><Button component={Link} to="/connections/new" leftSection={<IconPlus size={16} aria-hidden />}>New connection</Button></Permitted>;
   return (
     <Page title="Connections" description="The databases, files and services that your pipelines read and write." actions={add}>
       <Panel p={0}>

@@ -7,6 +7,7 @@ import { connections, pipelines, runs, schedules, transformations, workflows } f
 import { EmptyState } from "@/components/EmptyState";
 import { Loaded } from "@/components/Loaded";
 import { Page, Panel } from "@/components/Page";
+import { Permitted } from "@/components/Permitted";
 import { RunTable } from "@/components/RunTable";
 import { TimeAgo } from "@/components/Time";
 
@@ -38,7 +39,7 @@ export function HomePage() {
   const managed = sources.data?.items.filter((item) => item.managed).length ?? 0;
   return (
     <Page title="Home" description="What ran, what runs next, and what there is.">
-      {loads.data?.items.length === 0 && <FirstSteps connected={(sources.data?.items.length ?? 0) > managed} />}
+      {loads.data?.items.length === 0 && <Permitted to="pipelines:write"><FirstSteps connected={(sources.data?.items.length ?? 0) > managed} /></Permitted>}
       <SimpleGrid cols={{ base: 2, md: 4 }}>
         <Count label="connection" to="/connections" list={sources.data} without={managed} />
         <Count label="pipeline" to="/pipelines" list={loads.data} />

@@ -10,6 +10,7 @@ import type { Pipeline, PipelineConfig } from "@/api/types";
 import { ErrorAlert } from "@/components/ErrorAlert";
 import { Loaded } from "@/components/Loaded";
 import { Panel } from "@/components/Page";
+import { Permitted } from "@/components/Permitted";
 import { ResourcePicker } from "./ResourcePicker";
 import { selected, selectionErrors, type Selection } from "./selection";
 
@@ -90,7 +91,9 @@ export function PipelineForm({ pipeline, source, onSource, saving, error, onSave
           </SimpleGrid>
         </Panel>
         <ErrorAlert error={error} />
-        <Group><Button type="submit" loading={saving} disabled={!sourceId}>{pipeline ? "Save changes" : "Save pipeline"}</Button></Group>
+        <Permitted to="pipelines:write">
+          <Group><Button type="submit" loading={saving} disabled={!sourceId}>{pipeline ? "Save changes" : "Save pipeline"}</Button></Group>
+        </Permitted>
       </Stack>
     </form>
   );

@@ -9,6 +9,7 @@ import type { Pipeline } from "@/api/types";
 import { DeleteButton } from "@/components/DeleteButton";
 import { Loaded } from "@/components/Loaded";
 import { Page } from "@/components/Page";
+import { EditableBy } from "@/components/Permitted";
 import { PipelineForm } from "./PipelineForm";
 
 export function PipelinePage() {
@@ -37,11 +38,13 @@ function Opened({ pipeline: found }: { pipeline: Pipeline }) {
       actions={
         <>
           <Button component={Link} variant="default" to={`/workflows/${found.workflow_id}?node=${found.slug}`}>See it in the workflow</Button>
-          <DeleteButton what={`pipeline "${found.name}"`} pending={remove.isPending} error={remove.error} onConfirm={() => remove.mutate({ params: { path } })} />
+          <DeleteButton permission="pipelines:delete" what={`pipeline "${found.name}"`} pending={remove.isPending} error={remove.error} onConfirm={() => remove.mutate({ params: { path } })} />
         </>
       }>
-      <PipelineForm pipeline={found} saving={save.isPending} error={save.error}
-        onSave={({ name, dataset, config }) => save.mutate({ params: { path, header: { "If-Match": String(found.version) } }, body: { name, dataset, config } })} />
+      <EditableBy permission="pipelines:write">
+        <PipelineForm pipeline={found} saving={save.isPending} error={save.error}
+          onSave={({ name, dataset, config }) => save.mutate({ params: { path, header: { "If-Match": String(found.version) } }, body: { name, dataset, config } })} />
+      </EditableBy>
     </Page>
   );
 }

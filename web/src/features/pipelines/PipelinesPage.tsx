@@ -9,12 +9,13 @@ import { EmptyState } from "@/components/EmptyState";
 import { Loaded } from "@/components/Loaded";
 import { NodeTable } from "@/components/NodeTable";
 import { Page, Panel } from "@/components/Page";
+import { Permitted } from "@/components/Permitted";
 
 export function PipelinesPage() {
   const query = useQuery(pipelines());
   const sources = useQuery(connections());
   const flows = useQuery(workflows());
-  const add = <Button component={Link} to="/pipelines/new" leftSection={<IconPlus size={16} aria-hidden />}>New pipeline</Button>;
+  const add = <Permitted to="pipelines:write"><Button component={Link} to="/pipelines/new" leftSection={<IconPlus size={16} aria-hidden />}>New pipeline</Button></Permitted>;
   const source = (id: number) => sources.data?.items.find((item) => item.id === id)?.name ?? "";
   return (
     <Page title="Pipelines" description="Each one loads a source into a dataset." actions={add}>

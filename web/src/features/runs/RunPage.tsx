@@ -10,6 +10,7 @@ import type { RunDetail } from "@/api/types";
 import { ErrorAlert } from "@/components/ErrorAlert";
 import { Loaded } from "@/components/Loaded";
 import { Page, Panel } from "@/components/Page";
+import { Permitted } from "@/components/Permitted";
 import { StateBadge } from "@/components/StateBadge";
 import { Duration, TimeAgo } from "@/components/Time";
 import { useParam } from "@/components/useParam";
@@ -55,10 +56,10 @@ function Opened({ run: detail, onAgain }: { run: RunDetail; onAgain: () => void 
         </Group>
       }
       actions={
-        <>
+        <Permitted to="runs:execute">
           {state === "failed" && <Button leftSection={<IconRefresh size={16} aria-hidden />} loading={retry.isPending} onClick={() => retry.mutate(path)}>Retry failed tasks</Button>}
           {going && <Button variant="default" leftSection={<IconPlayerStop size={16} aria-hidden />} loading={cancel.isPending} onClick={() => cancel.mutate(path)}>Cancel</Button>}
-        </>
+        </Permitted>
       }>
       <ErrorAlert error={retry.error ?? cancel.error ?? live.error} />
       {detail.error && <ErrorAlert error={stored(detail.error)} />}

@@ -6,9 +6,11 @@ import { useCallback, useMemo, type Dispatch, type SetStateAction } from "react"
 import { $api } from "@/api/client";
 import { asApiError, fieldErrors } from "@/api/errors";
 import { graph, pipelines, tables } from "@/api/queries";
+import { useMay } from "@/api/useMe";
 import { ErrorAlert, Problems } from "@/components/ErrorAlert";
 import { FailedRows } from "@/components/FailedRows";
 import { Panel } from "@/components/Page";
+import { EditableBy } from "@/components/Permitted";
 import { SqlEditor } from "@/components/SqlEditor";
 import { useParam } from "@/components/useParam";
 import { body, plannedSources, references, type Draft } from "./draft";
@@ -36,11 +38,12 @@ export function Editor({ draft, onChange, save, onSave }: Props) {
   // The editor may keep an older callback for a moment: it must not bring back an older draft.
   const setSql = useCallback((sql: string) => onChange((now) => ({ ...now, config: { ...now.config, sql } })), [onChange]);
   const runCheck = () => check.mutate({ body: { ...body(draft), id: draft.id } });
+  const may = useMay()("transformations:write");
   const missing = !draft.name.trim() || !draft.config.sql.trim();
 
   return (
-    <Stack onKeyDown={(event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && !missing && runCheck()}>
-      <Panel><SettingsForm draft={draft} errors={fieldErrors(save.error)} onChange={onChange} /></Panel>
+    <Stack onKeyDown={(event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && may && !missing && runCheck()}>
+      <Panel><EditableBy permission="transformations:write"><SettingsForm draft={draft} errors={fieldErrors(save.error)} onChange={onChange} /></EditableBy></Panel>
       <div className="editor-columns">
         <Panel p={0}>
           <Tabs value={tab} onChange={setTab} keepMounted={false}>
@@ -51,8 +54,8 @@ export function Editor({ draft, onChange, save, onSave }: Props) {
               {draft.id && <Tabs.Tab value="preview">Preview</Tabs.Tab>}
               {draft.id && <Tabs.Tab value="failures">Failed test rows</Tabs.Tab>}
             </Tabs.List>
-            <Tabs.Panel value="sql"><SqlEditor label="SQL" value={draft.config.sql} onChange={setSql} problems={problems} references={known.calls} columns={known.columns} /></Tabs.Panel>
-            <Tabs.Panel value="tests"><TestsEditor config={draft.config} singular={draft.kind === "dbt_model"} onChange={(config) => onChange({ ...draft, config })} /></Tabs.Panel>
+            <Tabs.Panel value="sql"><SqlEditor label="SQL" value={draft.config.sql} onChange={may ? setSql : undefined} problems={problems} references={known.calls} columns={known.columns} /></Tabs.Panel>
+            <Tabs.Panel value="tests"><fieldset disabled={!may} className="plain-fieldset"><TestsEditor config={draft.config} singular={draft.kind === "dbt_model"} onChange={(config) => onChange({ ...draft, config })} /></fieldset></Tabs.Panel>
             <Tabs.Panel value="compiled">
               {check.data?.compiled_sql ? <SqlEditor label="Compiled SQL" value={check.data.compiled_sql} /> : <Text size="sm" c="dimmed" p="md">Check the SQL; what dbt will send to the warehouse is shown here.</Text>}
             </Tabs.Panel>
@@ -60,15 +63,17 @@ export function Editor({ draft, onChange, save, onSave }: Props) {
             {draft.id && <Tabs.Panel value="failures" p="md"><FailedRows transformationId={draft.id} /></Tabs.Panel>}
           </Tabs>
         </Panel>
-        <Panel title="Available tables"><TablesSidebar references={known.calls} loading={known.loading} onInsert={(call) => setSql(`${draft.config.sql}${draft.config.sql && !/\s$/.test(draft.config.sql) ? " " : ""}${call}`)} /></Panel>
+        <Panel title="Available tables"><TablesSidebar readOnly={!may} references={known.calls} loading={known.loading} onInsert={(call) => setSql(`${draft.config.sql}${draft.config.sql && !/\s$/.test(draft.config.sql) ? " " : ""}${call}`)} /></Panel>
       </div>
       <div aria-live="polite" data-testid="check-result">
         {save.error ? <ErrorAlert error={save.error} title="Not saved" /> : <CheckResult check={check} />}
       </div>
-      <Group>
-        <Button variant="default" loading={check.isPending} disabled={missing} onClick={runCheck}>Check (Ctrl Enter)</Button>
-        <Button loading={save.isPending} disabled={missing} onClick={onSave}>{draft.id ? "Save changes" : "Save transformation"}</Button>
-      </Group>
+      {may && (
+        <Group>
+          <Button variant="default" loading={check.isPending} disabled={missing} onClick={runCheck}>Check (Ctrl Enter)</Button>
+          <Button loading={save.isPending} disabled={missing} onClick={onSave}>{draft.id ? "Save changes" : "Save transformation"}</Button>
+        </Group>
+      )}
     </Stack>
   );
 }

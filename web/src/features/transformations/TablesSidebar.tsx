@@ -2,7 +2,7 @@ import { ActionIcon, Group, ScrollArea, Skeleton, Stack, Text, Tooltip } from "@
 import { IconPlus } from "@tabler/icons-react";
 
 /** What the SQL may read; a click puts the call into the editor. */
-export function TablesSidebar({ references, loading, onInsert }: { references: string[]; loading: boolean; onInsert: (call: string) => void }) {
+export function TablesSidebar({ references, loading, readOnly, onInsert }: { references: string[]; loading: boolean; readOnly: boolean; onInsert: (call: string) => void }) {
   if (!references.length && loading) return <Skeleton height={60} role="status" aria-label="Loading" />;
   if (!references.length) return <Text size="sm" c="dimmed">Nothing to read yet: make a pipeline in this workflow first.</Text>;
   return (
@@ -11,9 +11,11 @@ export function TablesSidebar({ references, loading, onInsert }: { references: s
         {references.map((call) => (
           <Group key={call} justify="space-between" wrap="nowrap" gap="xs">
             <Text className="mono break">{call}</Text>
-            <Tooltip label="Put it into the SQL">
-              <ActionIcon variant="subtle" color="gray" aria-label={`Insert ${call}`} onClick={() => onInsert(`{{ ${call} }}`)}><IconPlus size={15} /></ActionIcon>
-            </Tooltip>
+            {!readOnly && (
+              <Tooltip label="Put it into the SQL">
+                <ActionIcon variant="subtle" color="gray" aria-label={`Insert ${call}`} onClick={() => onInsert(`{{ ${call} }}`)}><IconPlus size={15} /></ActionIcon>
+              </Tooltip>
+            )}
           </Group>
         ))}
       </Stack>

@@ -47,7 +47,7 @@ function Opened({ transformation: found }: { transformation: Transformation }) {
       actions={
         <>
           <Button component={Link} variant="default" to={`/workflows/${found.workflow_id}?node=${found.slug}`}>See it in the workflow</Button>
-          <DeleteButton what={`transformation "${found.name}"`} pending={remove.isPending} error={remove.error} onConfirm={() => remove.mutate({ params: { path } })} />
+          <DeleteButton permission="transformations:delete" what={`transformation "${found.name}"`} pending={remove.isPending} error={remove.error} onConfirm={() => remove.mutate({ params: { path } })} />
           <PublishButton publish={publish} variant="default" />
         </>
       }>

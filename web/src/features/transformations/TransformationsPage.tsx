@@ -9,11 +9,12 @@ import { EmptyState } from "@/components/EmptyState";
 import { Loaded } from "@/components/Loaded";
 import { NodeTable } from "@/components/NodeTable";
 import { Page, Panel } from "@/components/Page";
+import { Permitted } from "@/components/Permitted";
 
 export function TransformationsPage() {
   const query = useQuery(transformations());
   const flows = useQuery(workflows());
-  const add = <Button component={Link} to="/transformations/new" leftSection={<IconPlus size={16} aria-hidden />}>New transformation</Button>;
+  const add = <Permitted to="transformations:write"><Button component={Link} to="/transformations/new" leftSection={<IconPlus size={16} aria-hidden />}>New transformation</Button></Permitted>;
   return (
     <Page title="Transformations" description="Models and snapshots that dbt makes out of what was loaded." actions={add}>
       <Panel p={0}>

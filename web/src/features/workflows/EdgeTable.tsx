@@ -4,12 +4,14 @@ import { useState } from "react";
 import { $api } from "@/api/client";
 import { changed } from "@/api/queries";
 import type { Graph } from "@/api/types";
+import { useMay } from "@/api/useMe";
 import { ErrorAlert } from "@/components/ErrorAlert";
 
 /** The same edges as the picture, for keyboards and screen readers. */
 export function EdgeTable({ graph }: { graph: Graph }) {
   const [from, setFrom] = useState<string | null>(null);
   const [to, setTo] = useState<string | null>(null);
+  const may = useMay()("workflows:write");
   const after = { onSuccess: () => void changed.nodes() };
   const add = $api.useMutation("post", "/api/v1/edges", after);
   const remove = $api.useMutation("delete", "/api/v1/edges/{id}", after);
@@ -30,7 +32,7 @@ export function EdgeTable({ graph }: { graph: Graph }) {
               <Table.Tr key={`${edge.why} ${edge.upstream_id} ${edge.downstream_id}`}>
                 <Table.Td>{name(edge.upstream_id)}</Table.Td><Table.Td>{name(edge.downstream_id)}</Table.Td><Table.Td>{edge.why}</Table.Td>
                 <Table.Td>
-                  {edge.id !== null && (
+                  {may && edge.id !== null && (
                     <Button size="compact-xs" variant="default" aria-label={`Remove the edge from ${name(edge.upstream_id)} to ${name(edge.downstream_id)}`}
                       onClick={() => remove.mutate({ params: { path: { id: edge.id! } } })}>Remove</Button>
                   )}
@@ -41,11 +43,13 @@ export function EdgeTable({ graph }: { graph: Graph }) {
         </Table>
       </Table.ScrollContainer>
       {!rows.length && <Text size="sm" c="dimmed">No node waits for another.</Text>}
-      <Group align="flex-end">
-        <Select label="First" data={options} value={from} onChange={setFrom} searchable />
-        <Select label="Then" data={options} value={to} onChange={setTo} searchable />
-        <Button variant="default" disabled={!from || !to} loading={add.isPending} onClick={() => add.mutate({ body: { upstream_id: Number(from), downstream_id: Number(to) } })}>Add edge</Button>
-      </Group>
+      {may && (
+        <Group align="flex-end">
+          <Select label="First" data={options} value={from} onChange={setFrom} searchable />
+          <Select label="Then" data={options} value={to} onChange={setTo} searchable />
+          <Button variant="default" disabled={!from || !to} loading={add.isPending} onClick={() => add.mutate({ body: { upstream_id: Number(from), downstream_id: Number(to) } })}>Add edge</Button>
+        </Group>
+      )}
     </Stack>
   );
 }

@@ -7,6 +7,7 @@ import { useEffect, useMemo } from "react";
 import { $api } from "@/api/client";
 import { changed } from "@/api/queries";
 import type { Graph } from "@/api/types";
+import { useMay } from "@/api/useMe";
 import { ErrorAlert } from "@/components/ErrorAlert";
 import { FlowNode, type FlowNodeData } from "./FlowNode";
 import { layout } from "./layout";
@@ -46,6 +47,7 @@ function flowEdges({ edges, derived_edges }: Graph): Edge[] {
 /** The workflow as a picture. Dashed edges come from ref() and source(); drawn ones can be removed. */
 export function FlowGraph({ graph, states, selected, onSelect }: Props) {
   const scheme = useComputedColorScheme("light");
+  const may = useMay()("workflows:write");
   const given = useMemo(() => flowNodes({ graph, states, selected }), [graph, states, selected]);
   const edges = useMemo(() => flowEdges(graph), [graph]);
   const [nodes, setNodes, onNodesChange] = useNodesState(given);
@@ -76,7 +78,7 @@ export function FlowGraph({ graph, states, selected, onSelect }: Props) {
       <div style={{ height: "min(62vh, 560px)" }} data-testid="graph">
         <ReactFlow nodes={nodes} edges={edges} nodeTypes={NODE_TYPES} colorMode={scheme} fitView fitViewOptions={{ maxZoom: 1, minZoom: 0.5, padding: 0.15 }} minZoom={0.1}
           onNodesChange={onNodesChange} isValidConnection={fits} onNodeClick={(_, { data }) => onSelect(data.node.slug)} onPaneClick={() => onSelect(null)}
-          onNodeDragStop={(_, node) => moved(node)} deleteKeyCode={["Delete", "Backspace"]}
+          onNodeDragStop={(_, node) => moved(node)} deleteKeyCode={may ? ["Delete", "Backspace"] : null} nodesDraggable={may} nodesConnectable={may}
           onConnect={({ source, target }) => add.mutate({ body: { upstream_id: Number(source), downstream_id: Number(target) } })}
           onBeforeDelete={async ({ edges: gone }) => (gone.forEach(({ id }) => remove.mutate({ params: { path: { id: Number(id) } } })), false)}>
           <Background gap={20} />

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { $api } from "@/api/client";
 import { changed, revisions } from "@/api/queries";
 import type { Workflow } from "@/api/types";
+import { useMay } from "@/api/useMe";
 import { ErrorAlert } from "@/components/ErrorAlert";
 import { Loaded } from "@/components/Loaded";
 import { TimeAgo } from "@/components/Time";
@@ -15,6 +16,7 @@ function told(change: Record<string, unknown>): string {
 
 export function Revisions({ workflow }: { workflow: Workflow }) {
   const query = useQuery(revisions(workflow.id));
+  const may = useMay()("workflows:publish");
   const restore = $api.useMutation("post", "/api/v1/workflows/{id}/revisions/{number}/restore", { onSuccess: () => void changed.nodes() });
   return (
     <Loaded query={query}>
@@ -32,7 +34,7 @@ export function Revisions({ workflow }: { workflow: Workflow }) {
                       <Table.Td><TimeAgo value={item.created_at} /></Table.Td>
                       <Table.Td>{item.changes.map((change, index) => <Text key={index} size="sm" className="break">{told(change)}</Text>)}</Table.Td>
                       <Table.Td>
-                        {item.number !== workflow.published_revision && (
+                        {may && item.number !== workflow.published_revision && (
                           <Button size="compact-xs" variant="default" loading={restore.isPending} aria-label={`Restore revision ${item.number}`}
                             onClick={() => restore.mutate({ params: { path: { id: workflow.id, number: item.number } } })}>Restore</Button>
                         )}

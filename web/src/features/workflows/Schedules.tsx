@@ -7,9 +7,11 @@ import { $api, client } from "@/api/client";
 import { fieldErrors } from "@/api/errors";
 import { changed, schedules } from "@/api/queries";
 import type { Graph, Schedule } from "@/api/types";
+import { useMay } from "@/api/useMe";
 import { DeleteButton } from "@/components/DeleteButton";
 import { ErrorAlert } from "@/components/ErrorAlert";
 import { Loaded } from "@/components/Loaded";
+import { Permitted } from "@/components/Permitted";
 import { TimeAgo } from "@/components/Time";
 import { absolute } from "@/components/time";
 
@@ -45,7 +47,7 @@ export function Schedules({ graph }: { graph: Graph }) {
           )
         }
       </Loaded>
-      <NewSchedule graph={graph} />
+      <Permitted to="schedules:write"><NewSchedule graph={graph} /></Permitted>
     </Stack>
   );
 }
@@ -56,13 +58,14 @@ function Row({ schedule, graph }: { schedule: Schedule; graph: Graph }) {
   const change = $api.useMutation("patch", "/api/v1/schedules/{id}", after);
   const remove = $api.useMutation("delete", "/api/v1/schedules/{id}", after);
   const node = graph.nodes.find(({ id }) => id === schedule.node_id);
+  const may = useMay()("schedules:write");
   return (
     <Table.Tr>
       <Table.Td><Text size="sm" fw={600}>{schedule.description}</Text><Text size="xs" c="dimmed" className="mono">{schedule.cron} {schedule.timezone}</Text><ErrorAlert error={change.error} /></Table.Td>
       <Table.Td>{node ? `only ${node.name}` : "the whole workflow"}</Table.Td>
       <Table.Td>{schedule.enabled ? <TimeAgo value={schedule.next_runs[0]} /> : <Text size="sm" c="dimmed">off</Text>}</Table.Td>
-      <Table.Td><Switch aria-label={`Schedule ${schedule.slug} is on`} checked={schedule.enabled} onChange={(event) => change.mutate({ params, body: { enabled: event.currentTarget.checked } })} /></Table.Td>
-      <Table.Td><DeleteButton size="compact-xs" what={`schedule "${schedule.slug}"`} consequence="It counts from the next publish on." pending={remove.isPending} error={remove.error} onConfirm={() => remove.mutate({ params })} /></Table.Td>
+      <Table.Td><Switch aria-label={`Schedule ${schedule.slug} is on`} checked={schedule.enabled} disabled={!may} onChange={(event) => change.mutate({ params, body: { enabled: event.currentTarget.checked } })} /></Table.Td>
+      <Table.Td><DeleteButton permission="schedules:delete" size="compact-xs" what={`schedule "${schedule.slug}"`} consequence="It counts from the next publish on." pending={remove.isPending} error={remove.error} onConfirm={() => remove.mutate({ params })} /></Table.Td>
     </Table.Tr>
   );
 }

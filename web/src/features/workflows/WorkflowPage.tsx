@@ -12,6 +12,7 @@ import { ErrorAlert, Problems } from "@/components/ErrorAlert";
 import { Loaded } from "@/components/Loaded";
 import { Page, Panel } from "@/components/Page";
 import { nodePath, runPath } from "@/components/paths";
+import { Permitted } from "@/components/Permitted";
 import { PublishButton, usePublish } from "@/components/PublishButton";
 import { StateBadge } from "@/components/StateBadge";
 import { TimeAgo } from "@/components/Time";
@@ -62,7 +63,9 @@ function Opened({ graph: found }: { graph: Graph }) {
       }
       actions={
         <>
-          <Button variant="default" leftSection={<IconPlayerPlay size={16} aria-hidden />} loading={runNow.isPending} disabled={!workflow.published_revision} onClick={() => start([])}>Run now</Button>
+          <Permitted to="runs:execute">
+            <Button variant="default" leftSection={<IconPlayerPlay size={16} aria-hidden />} loading={runNow.isPending} disabled={!workflow.published_revision} onClick={() => start([])}>Run now</Button>
+          </Permitted>
           <PublishButton publish={publish} />
         </>
       }>
@@ -84,7 +87,9 @@ function Opened({ graph: found }: { graph: Graph }) {
                 <Text fw={600}>{node.name}</Text>
                 <Text size="sm" c="dimmed" className="mono">{node.slug} → {node.dataset}</Text>
                 <Button component={Link} size="xs" variant="default" to={nodePath(node)}>Open</Button>
-                <Button size="xs" variant="default" disabled={!workflow.published_revision} loading={runNow.isPending} onClick={() => start([node.slug])}>Run only this</Button>
+                <Permitted to="runs:execute">
+                  <Button size="xs" variant="default" disabled={!workflow.published_revision} loading={runNow.isPending} onClick={() => start([node.slug])}>Run only this</Button>
+                </Permitted>
               </Group>
             )}
           </Tabs.Panel>
@@ -100,6 +105,6 @@ function Opened({ graph: found }: { graph: Graph }) {
 function NoNodes() {
   return (
     <EmptyState icon={<IconBinaryTree2 aria-hidden />} title="The workflow is empty" text="Pipelines and transformations that you save into it show up here, joined by what they read."
-      action={<Button component={Link} to="/pipelines/new">Make a pipeline</Button>} />
+      action={<Permitted to="pipelines:write"><Button component={Link} to="/pipelines/new">Make a pipeline</Button></Permitted>} />
   );
 }

@@ -11,12 +11,13 @@ import { changed, workflows } from "@/api/queries";
 import { ErrorAlert } from "@/components/ErrorAlert";
 import { Loaded } from "@/components/Loaded";
 import { Page, Panel } from "@/components/Page";
+import { Permitted } from "@/components/Permitted";
 import { TimeAgo } from "@/components/Time";
 
 export function WorkflowsPage() {
   const query = useQuery(workflows());
   return (
-    <Page title="Workflows" description="Each one is published, scheduled and run as a whole." actions={<NewWorkflow />}>
+    <Page title="Workflows" description="Each one is published, scheduled and run as a whole." actions={<Permitted to="workflows:write"><NewWorkflow /></Permitted>}>
       <Panel p={0}>
         <Loaded query={query}>
           {({ items }) => (

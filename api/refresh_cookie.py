@@ -1,0 +1,82 @@
+"""The refresh token of a browser: a cookie that no script reads and that no other site uses."""
+
+from urllib.parse import urlsplit
+
+from fastapi import Request, Response
+from pydantic import SecretStr
+
+from api.deps import Wiring
+from etlfabric_core.access.tokens import REFRESH_LIFETIME
+from etlfabric_core.errors import Forbidden, Unauthenticated
+from etlfabric_core.services.logins import SignedIn
+
+NAME = "etlfabric_refresh"
+PATH = "/api/v1/auth"
+WEB = "etlfabric-web"
+
+
+def set_refresh_cookie(response: Response, signed_in: SignedIn, wiring: Wiring) -> None:
+    """Gives the browser its new refresh token."""
+    response.set_cookie(
+        _name(wiring),
+        signed_in.refresh_token,
+        max_age=int(REFRESH_LIFETIME.total_seconds()),
+        path=PATH,
+        httponly=True,
+        samesite="strict",
+        secure=_is_https(wiring),
+    )
+
+
+def delete_refresh_cookie(response: Response, wiring: Wiring) -> None:
+    """Takes it away."""
+    response.delete_cookie(
+        _name(wiring), path=PATH, httponly=True, samesite="strict", secure=_is_https(wiring)
+    )
+
+
+def given_token(request: Request, wiring: Wiring, in_body: SecretStr | None) -> str:
+    """The refresh token of a request: from its body, or from the cookie of our own pages.
+
+    Raises:
+        Unauthenticated: 401, there is none.
+        Forbidden: 403, a cookie alone, and the request is not known to come from our own pages.
+    """
+    if in_body:
+        return in_body.get_secret_value()
+    cookie = request.cookies.get(_name(wiring))
+    if not cookie:
+        raise Unauthenticated("there is no refresh token", hint="sign in", audited=False)
+    if not is_web(request) or not _is_ours(request, wiring):
+        raise Forbidden(
+            "a cookie is accepted from this service's own pages only",
+            hint=f"they send X-Requested-With: {WEB}; others send the refresh token in the body",
+        )
+    return cookie
+
+
+def is_web(request: Request) -> bool:
+    """Whether our own interface asks. No form and no other site's script can send the header."""
+    return request.headers.get("x-requested-with") == WEB
+
+
+def _is_ours(request: Request, wiring: Wiring) -> bool:
+    """What the browser itself says about the page. Without a word, the header above decides."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        return site == "same-origin"
+    own = {_host(wiring.settings.browser_url), request.headers.get("host", "").lower()}
+    return origin is None or _host(origin) in own
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.lower()
+
+
+def _name(wiring: Wiring) -> str:
+    # Browsers take a cookie of this prefix over an encrypted connection only.
+    return f"__Secure-{NAME}" if _is_https(wiring) else NAME
+
+
+def _is_https(wiring: Wiring) -> bool:
+    return wiring.settings.browser_url.startswith("https:")

@@ -1,0 +1,1 @@
+"""Commands for whoever runs an installation: they work on the metadata database itself."""
