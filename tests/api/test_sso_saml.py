@@ -2,15 +2,11 @@
 
 import asyncio
 import base64
-import json
 import re
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from html import unescape
-from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import asyncpg
@@ -25,15 +21,14 @@ from fastapi import FastAPI
 from onelogin.saml2.utils import OneLogin_Saml2_Utils
 
 from api.routes.saml import CHECKING
-from cli.stack.ports import free_port
 from etlfabric_core import clock
 from etlfabric_core.access.sign_on import providers, saml
 from etlfabric_core.access.sign_on.provider import SignOnRefused
 from etlfabric_core.settings import Settings
+from tests.sso import node
 from tests.sso.browser import PUBLIC_URL, Browser, problem
 from tests.sso.world import running, with_values
 
-FOLDER = Path(__file__).parent.parent / "sso"
 CONSUME = "/api/v1/auth/saml/consume"
 ISSUER = "urn:etlfabric:test-identity-provider"
 ACCOUNTS = {
@@ -73,31 +68,12 @@ class IdentityProvider:
 @pytest.fixture(scope="module")
 def identity_provider() -> Iterator[IdentityProvider]:
     """A real identity provider with the accounts above."""
-    node = shutil.which("node")
-    if node is None or not (FOLDER / "node_modules/samlp").is_dir():
-        pytest.skip("no SAML identity provider: npm --prefix tests/sso ci installs it")
     key, certificate = _key_pair()
-    port = free_port()
     base = f"{PUBLIC_URL}/api/v1/auth/saml"
-    process = subprocess.Popen(
-        [node, "saml.mjs"],
-        cwd=FOLDER,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdin
-    assert process.stdout
-    given = {"port": port, "accounts": ACCOUNTS, "issuer": ISSUER, "key": key}
-    given |= {"certificate": certificate, "audience": f"{base}/metadata"}
-    process.stdin.write(json.dumps(given | {"consumer": f"{base}/consume"}) + "\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == "ready\n"
-    yield IdentityProvider(f"http://127.0.0.1:{port}", key, certificate)
-    process.stdin.close()
-    process.wait(timeout=20)
-    process.stdout.close()
+    given = {"accounts": ACCOUNTS, "issuer": ISSUER, "key": key, "certificate": certificate}
+    given |= {"audience": f"{base}/metadata", "consumer": f"{base}/consume"}
+    with node.provider("saml.mjs", "samlp", given) as url:
+        yield IdentityProvider(url, key, certificate)
 
 
 def _key_pair() -> tuple[str, str]:

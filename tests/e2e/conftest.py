@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from cli.stack.layout import PROJECT, Layout
+from tests.e2e import browser as chrome
 from tests.e2e.running import Stack
 
 FOREIGN = ("ETLFABRIC_", "AIRFLOW")  # of a stack that the developer has running
@@ -62,3 +64,10 @@ def _free_ports(count: int) -> int:
             for probe in probes:
                 probe.close()
     raise AssertionError(f"no {count} ports in a row are free")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for the module."""
+    with chrome.chromium() as browser:
+        yield browser

@@ -2,7 +2,6 @@
 
 import csv
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -31,13 +30,6 @@ pytestmark = [
     pytest.mark.stack,
     pytest.mark.skipif(chrome.missing() is not None, reason=str(chrome.missing())),
 ]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for the module."""
-    with chrome.chromium() as browser:
-        yield browser
 
 
 @pytest.mark.feature("A2", "A3", "A9", "A10", "J1")

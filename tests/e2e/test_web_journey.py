@@ -1,7 +1,6 @@
 """A newcomer's way through the web interface, on the real stack in real Chromium."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -20,13 +19,6 @@ pytestmark = [
     pytest.mark.stack,
     pytest.mark.skipif(chrome.missing() is not None, reason=str(chrome.missing())),
 ]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for the module."""
-    with chrome.chromium() as browser:
-        yield browser
 
 
 @pytest.mark.feature("A3", "B9", "C2", "D1", "D11", "F4", "F5", "G4")

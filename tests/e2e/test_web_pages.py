@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,13 +38,6 @@ pytestmark = [
     pytest.mark.stack,
     pytest.mark.skipif(chrome.missing() is not None, reason=str(chrome.missing())),
 ]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for the module."""
-    with chrome.chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -1,25 +1,19 @@
 """Providers to sign on with, and services that know them."""
 
-import json
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from cli.stack.ports import free_port
 from etlfabric_core.settings import Settings
-from tests.sso import github, hostile
+from tests.sso import github, hostile, node
 from tests.sso.browser import PUBLIC_URL, SSO, Browser
 from tests.sso.github import GitHubStandIn
 from tests.sso.hostile import HostileProvider, Lie
 
-FOLDER = Path(__file__).parent
 CLIENT_ID = "etlfabric"
 # Everything that a client must encode before it writes it into a header.
 CLIENT_SECRET = "s:e/c r%t+1 of the tests"
@@ -67,33 +61,14 @@ async def running(settings: Settings) -> AsyncIterator[FastAPI]:
 @pytest.fixture(scope="session")
 def real_provider() -> Iterator[str]:
     """The issuer of a real OpenID Connect server with the accounts above."""
-    node = shutil.which("node")
-    if node is None or not (FOLDER / "node_modules/oidc-provider").is_dir():
-        pytest.skip("no OpenID Connect server: npm --prefix tests/sso ci installs it")
-    port = free_port()
     client = {
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,
         "redirect_uris": [f"{PUBLIC_URL}{SSO}/oidc/callback"],
     }
-    process = subprocess.Popen(
-        [node, "provider.mjs"],
-        cwd=FOLDER,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdin
-    assert process.stdout
-    process.stdin.write(json.dumps({"port": port, "accounts": ACCOUNTS, "clients": [client]}))
-    process.stdin.write("\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == "ready\n"
-    yield f"http://127.0.0.1:{port}"
-    process.stdin.close()
-    process.wait(timeout=20)
-    process.stdout.close()
+    given = {"accounts": ACCOUNTS, "clients": [client]}
+    with node.provider("provider.mjs", "oidc-provider", given) as issuer:
+        yield issuer
 
 
 @pytest.fixture(scope="session")
