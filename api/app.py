@@ -45,7 +45,7 @@ from etlfabric_core.access.throttle import Throttle
 from etlfabric_core.audit_keys import AuditKeys
 from etlfabric_core.crypto import SecretBox
 from etlfabric_core.db.engine import make_engine, make_sessions
-from etlfabric_core.errors import InvalidConfig, TooManyRequests
+from etlfabric_core.errors import InvalidConfig, TooLarge, TooManyRequests
 from etlfabric_core.files.storage import Storage
 from etlfabric_core.mail import Mailer
 from etlfabric_core.orchestrator.client import AirflowClient
@@ -81,7 +81,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     platform.router,
 )
 # What every one of them may answer.
-ANY_ROUTE = errors.errors(InvalidConfig, TooManyRequests)
+ANY_ROUTE = errors.errors(InvalidConfig, TooLarge, TooManyRequests)
 # Paths outside /api/v1.
 ROOT_ROUTERS: tuple[APIRouter, ...] = (
     health.router,
