@@ -35,7 +35,8 @@ test: install ## The whole suite, on its own PostgreSQL and Airflow
 PROOFS := ETLFABRIC_KILLS=20 ETLFABRIC_MERGE_ROUNDS=10 ETLFABRIC_FUZZ=20 ETLFABRIC_ESCAPES=all \
   ETLFABRIC_TAMPERINGS=1000 ETLFABRIC_ROTATIONS=5 ETLFABRIC_GUESSES=10000 ETLFABRIC_EXAMPLES=40 \
   ETLFABRIC_AIRFLOW_SWEEP=1
-PROVEN := tests/faults tests/core/transform/test_escapes.py tests/core/sandbox \
+PROVEN := tests/faults tests/core/sandbox $(addprefix tests/core/transform/, test_escapes.py \
+  test_bombs.py test_refused_settings.py) \
   $(addprefix tests/api/, matrix test_openapi_fuzzing.py test_dbt_wall.py test_warehouse_wall.py \
   test_row_level_security.py test_audit_chain.py test_key_rotation.py test_throttle.py \
   test_sessions.py test_sso_attacks.py) $(addprefix tests/e2e/, test_supervisor_kill.py \

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from fastapi import Request, Response
 from pydantic import SecretStr
 
+from api.cookies import Cookie, over_https
 from api.deps import Wiring
 from etlfabric_core.access.tokens import REFRESH_LIFETIME
 from etlfabric_core.errors import Forbidden, Unauthenticated
@@ -17,22 +18,12 @@ WEB = "etlfabric-web"
 
 def set_refresh_cookie(response: Response, signed_in: SignedIn, wiring: Wiring) -> None:
     """Gives the browser its new refresh token."""
-    response.set_cookie(
-        _name(wiring),
-        signed_in.refresh_token,
-        max_age=int(REFRESH_LIFETIME.total_seconds()),
-        path=PATH,
-        httponly=True,
-        samesite="strict",
-        secure=_is_https(wiring),
-    )
+    _cookie(wiring).keep(response, signed_in.refresh_token, REFRESH_LIFETIME)
 
 
 def delete_refresh_cookie(response: Response, wiring: Wiring) -> None:
     """Takes it away."""
-    response.delete_cookie(
-        _name(wiring), path=PATH, httponly=True, samesite="strict", secure=_is_https(wiring)
-    )
+    _cookie(wiring).drop(response)
 
 
 def given_token(request: Request, wiring: Wiring, in_body: SecretStr | None) -> str:
@@ -44,15 +35,15 @@ def given_token(request: Request, wiring: Wiring, in_body: SecretStr | None) -> 
     """
     if in_body:
         return in_body.get_secret_value()
-    cookie = request.cookies.get(_name(wiring))
-    if not cookie:
+    token = _cookie(wiring).value(request)
+    if token is None:
         raise Unauthenticated("there is no refresh token", hint="sign in", audited=False)
     if not is_web(request) or not _is_ours(request, wiring):
         raise Forbidden(
             "a cookie is accepted from this service's own pages only",
             hint=f"they send X-Requested-With: {WEB}; others send the refresh token in the body",
         )
-    return cookie
+    return token
 
 
 def is_web(request: Request) -> bool:
@@ -73,10 +64,5 @@ def _host(url: str) -> str:
     return urlsplit(url).netloc.lower()
 
 
-def _name(wiring: Wiring) -> str:
-    # Browsers take a cookie of this prefix over an encrypted connection only.
-    return f"__Secure-{NAME}" if _is_https(wiring) else NAME
-
-
-def _is_https(wiring: Wiring) -> bool:
-    return wiring.settings.browser_url.startswith("https:")
+def _cookie(wiring: Wiring) -> Cookie:
+    return Cookie(NAME, PATH, "strict", over_https(wiring.settings))

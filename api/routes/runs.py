@@ -26,6 +26,8 @@ from etlfabric_core.services import run_events, runs
 router = APIRouter(tags=["runs"])
 RUN = "/runs/{dag_id}/{run_id}"
 GUARDED = (Unauthenticated, Forbidden, NotFound, UpstreamUnavailable)
+# Airflow's tokens are; others, percent-encoded, could be longer than a server takes a URL.
+URL_SAFE = r"^[A-Za-z0-9._-]+$"
 STREAM_SECONDS = 600.0  # Then a viewer comes back, and shows again who it is.
 
 
@@ -88,7 +90,7 @@ async def get_log(
     opened: OpenSessionDep,
     wiring: WiringDep,
     try_number: Annotated[int | None, Query(ge=0, le=1000)] = None,
-    continuation: Annotated[str | None, Query(max_length=10_000)] = None,
+    continuation: Annotated[str | None, Query(max_length=10_000, pattern=URL_SAFE)] = None,
 ) -> LogOut:
     """The log of a task's try; of the newest when none is named."""
     wanted = runs.LogRequest(key, task_id, try_number, continuation)

@@ -10,13 +10,12 @@ from fastapi.responses import RedirectResponse
 from api.deps import Wiring, WiringDep
 from api.errors import errors
 from api.limits import per_address
-from api.routes.sso import SIGN_IN, callback_path, saml_site
+from api.routes.sso import callback_path, refuse, saml_site
 from etlfabric_core.access.sign_on import providers, saml
 from etlfabric_core.access.sign_on.provider import SignOnRefused
 from etlfabric_core.access.sign_on.saml import SamlProvider
 from etlfabric_core.access.throttle import Rule
 from etlfabric_core.errors import InvalidConfig, NotFound
-from etlfabric_core.services import sign_on
 
 router = APIRouter(prefix="/auth/saml", tags=["sign-on"])
 
@@ -56,8 +55,7 @@ async def consume(
             saml.receive, provider, saml_site(wiring), assertion, secret, limiter=CHECKING
         )
     except SignOnRefused as refused:
-        await sign_on.note_refusal(wiring.sessions, provider.name, None, refused)
-        return RedirectResponse(f"{SIGN_IN}?problem={refused.refusal}", 303)
+        return await refuse(wiring, provider, refused, status=303)
     query = urlencode({"state": state, "code": code})
     return RedirectResponse(f"{callback_path(provider)}?{query}", 303)
 

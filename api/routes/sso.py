@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from api.cookies import Cookie, over_https
 from api.datamodels.identities import ProviderOut, ProvidersOut
 from api.deps import Wiring, WiringDep
 from api.errors import errors
@@ -59,7 +60,7 @@ async def start(provider: str, wiring: WiringDep, next: Next = "/") -> Response:
     try:
         url, attempt = await begin(chosen, attempt, wiring)
     except SignOnRefused as refused:
-        return await _refuse(wiring, chosen, None, refused)
+        return await refuse(wiring, chosen, refused)
     response = RedirectResponse(url, 302)
     keep_attempt(response, chosen, attempt, wiring)
     return response
@@ -85,17 +86,11 @@ async def callback(
     chosen = providers.named(wiring.settings, provider)
     attempt: Attempt | None = None
     try:
-        attempt = attempts.unseal(request.cookies.get(_cookie(wiring)), _secret(wiring))
+        attempt = attempts.unseal(_cookie(chosen, wiring).value(request), _secret(wiring))
         response = await _finish(chosen, attempt, Answer(state, code, error, iss), wiring, request)
     except SignOnRefused as refused:
-        response = await _refuse(wiring, chosen, attempt, refused)
-    response.delete_cookie(
-        _cookie(wiring),
-        path=callback_path(chosen),
-        httponly=True,
-        samesite="lax",
-        secure=_https(wiring),
-    )
+        response = await refuse(wiring, chosen, refused, attempt=attempt)
+    _cookie(chosen, wiring).drop(response)
     return response
 
 
@@ -113,19 +108,9 @@ async def begin(provider: Known, attempt: Attempt, wiring: Wiring) -> tuple[str,
 
 
 def keep_attempt(response: Response, provider: Known, attempt: Attempt, wiring: Wiring) -> None:
-    """Leaves the attempt with the browser, for the callback alone.
-
-    Lax, not Strict: the browser comes back from another site.
-    """
-    response.set_cookie(
-        _cookie(wiring),
-        attempts.seal(attempt, _secret(wiring)),
-        max_age=int(attempts.LIFETIME.total_seconds()),
-        path=callback_path(provider),
-        httponly=True,
-        samesite="lax",
-        secure=_https(wiring),
-    )
+    """Leaves the attempt with the browser, for the callback alone."""
+    sealed = attempts.seal(attempt, _secret(wiring))
+    _cookie(provider, wiring).keep(response, sealed, attempts.LIFETIME)
 
 
 async def _finish(
@@ -159,12 +144,18 @@ def saml_site(wiring: Wiring) -> Site:
     return Site(entity_id=f"{base}/metadata", consumer_url=f"{base}/consume")
 
 
-async def _refuse(
-    wiring: Wiring, provider: Known, attempt: Attempt | None, refused: SignOnRefused
+async def refuse(
+    wiring: Wiring,
+    provider: Known,
+    refused: SignOnRefused,
+    *,
+    attempt: Attempt | None = None,
+    status: int = 302,
 ) -> Response:
+    """Notes a refusal, and sends the browser to the page that tells of it."""
     await sign_on.note_refusal(wiring.sessions, provider.name, attempt, refused)
     page = PROFILE if attempt and attempt.user_id is not None else SIGN_IN
-    return RedirectResponse(f"{page}?problem={refused.refusal}", 302)
+    return RedirectResponse(f"{page}?problem={refused.refusal}", status)
 
 
 def _redirect_uri(provider: Known, wiring: Wiring) -> str:
@@ -173,16 +164,13 @@ def _redirect_uri(provider: Known, wiring: Wiring) -> str:
 
 
 def callback_path(provider: Known) -> str:
+    """Where the browser comes back to."""
     return f"/api/v1/auth/sso/{provider.name}/callback"
 
 
-def _cookie(wiring: Wiring) -> str:
-    # Browsers take a cookie of this prefix over an encrypted connection only.
-    return f"__Secure-{COOKIE}" if _https(wiring) else COOKIE
-
-
-def _https(wiring: Wiring) -> bool:
-    return wiring.settings.browser_url.startswith("https:")
+def _cookie(provider: Known, wiring: Wiring) -> Cookie:
+    # Lax, not strict: the browser comes back from another site.
+    return Cookie(COOKIE, callback_path(provider), "lax", over_https(wiring.settings))
 
 
 def _secret(wiring: Wiring) -> str:

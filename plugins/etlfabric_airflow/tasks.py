@@ -2,6 +2,7 @@
 
 import logging
 import time
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -142,11 +143,11 @@ class NodeTask(FabricOperator):
     def on_kill(self) -> None:
         raise Cancelled("the task was asked to end")
 
+    @abstractmethod
     def run_plan(
         self, service: Service, run: RunRef, plan: LoadPlan | TransformPlan, work_dir: Path
     ) -> TaskReport:
         """What this kind of task does with its plan."""
-        raise NotImplementedError
 
     @property
     def selection(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from migrations.bootstrap import bootstrap
 from migrations.upgrade import upgrade
 from tests.api.runs_world import airflow, orchestrator, runs_world, world
 from tests.api.warehouse_world import wall
+from tests.sso.saml import identity_provider, saml_app, saml_browser
 from tests.sso.world import (
     browsers,
     github_stand_in,
@@ -40,9 +41,12 @@ __all__ = [
     "hostile_app",
     "hostile_browsers",
     "hostile_provider",
+    "identity_provider",
     "orchestrator",
     "real_provider",
     "runs_world",
+    "saml_app",
+    "saml_browser",
     "sso_app",
     "wall",
     "world",
@@ -85,6 +89,7 @@ class TwoOrgs:
 
 
 MakeOrg = Callable[..., Awaitable[OrgClient]]
+MakeMember = Callable[..., Awaitable[OrgClient]]
 
 
 @pytest.fixture(scope="session")
@@ -158,7 +163,7 @@ async def make_org(app: FastAPI, _numbers: Any) -> AsyncIterator[MakeOrg]:
 
 
 @pytest.fixture
-async def make_member(app: FastAPI, _numbers: Any) -> AsyncIterator[Callable[..., Any]]:
+async def make_member(app: FastAPI, _numbers: Any) -> AsyncIterator[MakeMember]:
     """Invites somebody new to an organization, who accepts by the link and is signed in to it."""
     async with AsyncExitStack() as stack:
 
@@ -177,6 +182,12 @@ async def invite(owner: OrgClient, email: str, role: str) -> str:
     invited = await owner.post("/api/v1/invitations", json={"email": email, "role": role})
     assert invited.status_code == 201, invited.text
     return str(invited.json()["link"]).partition("#token=")[2]
+
+
+@pytest.fixture
+def airflow_side(settings: Settings) -> dict[str, str]:
+    """The headers of Airflow's side."""
+    return {"Authorization": f"Bearer {settings.internal_token.get_secret_value()}"}
 
 
 @pytest.fixture

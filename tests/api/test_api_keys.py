@@ -3,12 +3,10 @@
 import asyncio
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 import uvicorn
@@ -18,10 +16,10 @@ from cli.stack.ports import free_port
 from cli.stack.postgres import EmbeddedPostgres
 from etlfabric_core import clock
 from etlfabric_core.access.permissions import ROLE_PERMISSIONS, Permission, Role
-from tests.api.conftest import MakeOrg, OrgClient, TwoOrgs
+from tests.api.conftest import MakeMember, MakeOrg, OrgClient, TwoOrgs
+from tests.api.organization_contents import stored_rows
 
 PATH = "/api/v1/api-keys"
-MakeMember = Callable[..., Any]
 
 
 async def make_key(owner: OrgClient, *scopes: str, **more: Any) -> dict[str, Any]:
@@ -249,14 +247,7 @@ async def test_the_secret_is_stored_nowhere(
     body = {"name": "By key"}
     created = await client.post("/api/v1/workflows", json=body, headers=bearer(made["key"]))
     assert created.status_code == 201
-    admin = await asyncpg.connect(database.url("etlfabric"))
-    rows = await admin.fetch(
-        "SELECT k::text AS row FROM api_key k WHERE org_id = $1"
-        " UNION ALL SELECT a::text FROM audit_entry a WHERE org_id = $1",
-        owner.org_id,
-    )
-    await admin.close()
-    stored = "".join(row["row"] for row in rows)
+    stored = str(await stored_rows(database, owner.org_id))
     assert "Deploy" in stored
     assert secret not in stored + capsys.readouterr().out
     (entry, *_) = (await owner.get("/api/v1/audit", params={"action": "create"})).json()["items"]

@@ -1,7 +1,6 @@
 """Whoever is turned away is in the audit log: once, bounded, and without a change of the answer."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,12 +13,11 @@ from cli.stack.postgres import EmbeddedPostgres
 from etlfabric_core import clock
 from etlfabric_core.access.throttle import Rule
 from etlfabric_core.settings import Settings
-from tests.api.conftest import MakeOrg, OrgClient
+from tests.api.conftest import MakeMember, MakeOrg, OrgClient
 from tests.api.other_service import WEB, other_service, sign_in
 from tests.api.test_throttle import MANY
 
 AUTH = "/api/v1/auth"
-MakeMember = Callable[..., Any]
 
 
 class Refused:

@@ -1,10 +1,9 @@
 """Invitations: bound to address, organization and role, good once, and telling nothing."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import asyncpg
 import httpx
@@ -13,13 +12,13 @@ from fastapi import FastAPI
 
 from cli.stack.postgres import EmbeddedPostgres
 from etlfabric_core import clock
-from tests.api.conftest import USER_PASSWORD, MakeOrg, OrgClient, TwoOrgs, invite
+from tests.api.conftest import USER_PASSWORD, MakeMember, MakeOrg, OrgClient, TwoOrgs, invite
 from tests.api.mail_server import MailServer, running
+from tests.api.organization_contents import stored_rows
 
 PATH = "/api/v1/invitations"
 LOOK = "/api/v1/auth/invitations/look"
 ACCEPT = "/api/v1/auth/invitations/accept"
-MakeMember = Callable[..., Any]
 
 
 def as_new(token: str) -> dict[str, str]:
@@ -210,14 +209,7 @@ async def test_the_token_is_stored_nowhere(
     owner = await make_org()
     token = await invite(owner, "quiet@example.com", "viewer")
     await owner.post(LOOK, json={"token": token})
-    admin = await asyncpg.connect(database.url("etlfabric"))
-    rows = await admin.fetch(
-        "SELECT i::text AS row FROM invitation i WHERE org_id = $1"
-        " UNION ALL SELECT a::text FROM audit_entry a WHERE org_id = $1",
-        owner.org_id,
-    )
-    await admin.close()
-    stored = "".join(row["row"] for row in rows)
+    stored = str(await stored_rows(database, owner.org_id))
     assert "quiet@example.com" in stored
     assert token not in stored + capsys.readouterr().out
 

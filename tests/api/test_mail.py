@@ -11,8 +11,8 @@ from cli.stack.ports import free_port
 from etlfabric_core import mail
 from etlfabric_core.errors import InvalidConfig, UpstreamUnavailable
 from etlfabric_core.mail import Mailer
-from tests.api.certificates import self_signed
 from tests.api.mail_server import SENDER, MailServer, running
+from tests.certificates import self_signed
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def server() -> Iterator[MailServer]:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificate and key of 127.0.0.1."""
-    return self_signed(tmp_path_factory.mktemp("certificate"))
+    return self_signed("127.0.0.1").write(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture

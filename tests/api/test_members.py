@@ -1,7 +1,6 @@
 """Members and roles: who may do what, and the last owner."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +13,9 @@ from etlfabric_core.access.principal import Principal
 from etlfabric_core.db.scope import org_session
 from etlfabric_core.errors import Forbidden
 from etlfabric_core.services import invitations, members
-from tests.api.conftest import USER_PASSWORD, MakeOrg, OrgClient, TwoOrgs
+from tests.api.conftest import USER_PASSWORD, MakeMember, MakeOrg, OrgClient, TwoOrgs
 
 PATH = "/api/v1/members"
-MakeMember = Callable[..., Any]
 
 
 async def test_the_four_roles_grow_from_one_another() -> None:

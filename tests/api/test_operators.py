@@ -12,10 +12,9 @@ from etlfabric_core.access.permissions import PlatformRole
 from etlfabric_core.db.scope import platform_session
 from etlfabric_core.models import Membership, Organization, User
 from etlfabric_core.services import accounts, platform
-from tests.api.conftest import INTERNAL_TOKEN, USER_PASSWORD, MakeOrg, OrgClient
+from tests.api.conftest import INTERNAL_TOKEN, USER_PASSWORD, MakeMember, MakeOrg, OrgClient
 
 PATH = "/internal/v1/operators"
-MakeMember = Callable[..., Any]
 
 
 @pytest.fixture

@@ -1,61 +1,23 @@
-"""Runs and backfills through the public routes, on a real Airflow that really runs the tasks."""
+"""Runs through the public routes, on a real Airflow that really runs the tasks."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+from fastapi import FastAPI
 
-from cli.stack.ports import free_port
 from etlfabric_core.db.scope import org_session
 from etlfabric_core.errors import TransientError
 from etlfabric_core.models import Workflow
 from etlfabric_core.orchestrator.client import AirflowClient
-from etlfabric_core.services import dag_ids, run_events
+from etlfabric_core.services import dag_ids
 from etlfabric_core.services.delivery import delivered, published_now
 from tests.api.airflow_server import AirflowServer
-from tests.api.runs_world import MODEL, PLANTED, TEST, Member, World
-
-DEADLINE = 90
-
-
-async def start(member: Member, **body: Any) -> str:
-    answer = await member.http.post(f"/api/v1/workflows/{member.workflow_id}/runs", json=body)
-    assert answer.status_code == 201, answer.text
-    assert answer.json()["dag_id"] == member.dag_id
-    return str(answer.json()["run_id"])
-
-
-def path(member: Member, run_id: str, tail: str = "") -> str:
-    return f"/api/v1/runs/{member.dag_id}/{run_id}{tail}"
-
-
-async def until(
-    member: Member, run_id: str, fits: Callable[[dict[str, Any]], bool]
-) -> dict[str, Any]:
-    """The run's detail, as soon as it is as wanted."""
-    async with asyncio.timeout(DEADLINE):
-        while True:
-            answer = await member.http.get(path(member, run_id))
-            assert answer.status_code == 200, answer.text
-            detail: dict[str, Any] = answer.json()
-            if fits(detail):
-                return detail
-            await asyncio.sleep(0.3)
-
-
-def ended(detail: dict[str, Any]) -> bool:
-    return detail["state"] in ("success", "failed")
-
-
-def task(detail: dict[str, Any], task_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(t for t in detail["tasks"] if t["task_id"] == task_id)
-    return found
+from tests.api.runs_client import ended, pages, path, start, task, until
+from tests.api.runs_world import MODEL, PLANTED, TEST, World
 
 
 @pytest.mark.feature("I1", "I3", "I6")
@@ -207,19 +169,6 @@ async def test_list_is_paged_newest_first_and_of_one_organization(world: World) 
         assert wrong.status_code == 422
 
 
-async def pages(member: Member, **query: Any) -> AsyncIterator[dict[str, Any]]:
-    cursor = None
-    while True:
-        params = {**query, **({"cursor": cursor} if cursor else {})}
-        answer = await member.http.get("/api/v1/runs", params=params)
-        assert answer.status_code == 200, answer.text
-        for run in answer.json()["items"]:
-            yield run
-        cursor = answer.json()["next_cursor"]
-        if cursor is None:
-            return
-
-
 @pytest.mark.feature("A18")
 async def test_runs_of_another_organization_do_not_exist(world: World) -> None:
     a, b = world.a, world.b
@@ -262,173 +211,6 @@ async def test_viewer_reads_runs_and_starts_none(world: World, make_member: Any)
         assert answer.status_code == 403
 
 
-@asynccontextmanager
-async def watched(
-    member: Member, run_id: str, last_id: int | None = None
-) -> AsyncIterator[list[tuple[str, int | None, Any]]]:
-    """The whole stream of a run, read to its end."""
-    headers = {} if last_id is None else {"Last-Event-ID": str(last_id)}
-    answer = await member.http.get(path(member, run_id, "/events"), headers=headers)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"].startswith("text/event-stream")
-    yield [message for block in answer.text.split("\n\n") if (message := parsed(block))]
-
-
-def parsed(block: str) -> tuple[str, int | None, Any] | None:
-    fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
-    if "event" not in fields:
-        return None
-    number = fields.get("id")
-    return fields["event"], int(number) if number else None, json.loads(fields["data"])
-
-
-@pytest.mark.feature("D11")
-async def test_stream_tells_everything_and_resumes_without_gap_or_double(
-    world: World, airflow: AirflowServer
-) -> None:
-    (airflow.flags / "mended").touch()
-    a = world.a
-    run_id = await start(a)
-    for rows in (1, 2):
-        progress = {
-            "run": a.run_ref(f"n{rows}", run_id=run_id),
-            "stage": "load",
-            "rows": {"flights": rows},
-        }
-        await world.internal.post("/internal/v1/progress", json=progress)
-    report = {"run": a.run_ref("flights", run_id=run_id), "outcome": "success"}
-    await world.internal.post("/internal/v1/reports", json=report)
-
-    async with watched(a, run_id) as messages:
-        kinds = [kind for kind, _, _ in messages]
-        assert kinds[-1] == "end"
-        assert messages[-1][2]["state"] == "success"
-        stored = [(number, data) for _, number, data in messages if number is not None]
-        assert [data["node"] for _, data in stored] == ["n1", "n2", "flights"]
-        states = [data["state"] for kind, _, data in messages if kind == "state"]
-        assert states[-1] == "success"
-    for position, (number, _) in enumerate(stored):
-        async with watched(a, run_id, number) as resumed:
-            left = [n for _, n, _ in resumed if n is not None]
-            assert left == [n for n, _ in stored[position + 1 :]]
-            assert resumed[-1][0] == "end"
-    assert len(world.wiring.run_feeds) == 0
-
-
-@pytest.mark.feature("D11")
-async def test_many_viewers_share_one_poller(world: World, airflow: AirflowServer) -> None:
-    (airflow.flags / "mended").touch()
-    a = world.a
-    run = await world.wiring.orchestrator.trigger(a.dag_id, {"wait": True}, None)
-    key = (a.dag_id, run.run_id)
-
-    def opened() -> Any:
-        return org_session(world.wiring.sessions, a.org_id)
-
-    looks = 0
-    look = run_events.looking(opened, world.wiring.orchestrator, key)
-
-    async def counted() -> run_events.Glance:
-        nonlocal looks
-        looks += 1
-        return await look()
-
-    feeds = run_events.RunFeeds()
-
-    async def watch() -> list[str]:
-        async with feeds.follow(key, counted) as feed:
-            stream = run_events.stream(feed, opened, key, 0, seconds=DEADLINE)
-            return [event.kind async for event in stream]
-
-    began = asyncio.get_running_loop().time()
-    viewers = [asyncio.create_task(watch()) for _ in range(10)]
-    await until(
-        a, run.run_id, lambda d: task(d, "transform.on_time_model_build")["state"] == "running"
-    )
-    assert len(feeds) == 1
-    (airflow.flags / "go").touch()
-    seen = await asyncio.gather(*viewers)
-    seconds = asyncio.get_running_loop().time() - began
-    assert all(kinds[-1] == "end" and "state" in kinds for kinds in seen)
-    assert looks <= seconds + 2
-    assert len(feeds) == 0
-
-
-async def test_viewer_who_leaves_a_live_stream_ends_its_poller(
-    world: World, airflow: AirflowServer
-) -> None:
-    (airflow.flags / "mended").touch()
-    a = world.a
-    run = await world.wiring.orchestrator.trigger(a.dag_id, {"wait": True}, None)
-    port = free_port()
-    config = uvicorn.Config(a_app(world), port=port, log_level="warning", lifespan="off")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    url = f"http://127.0.0.1:{port}{path(a, run.run_id, '/events')}"
-    headers = {"Authorization": a.http.headers["Authorization"]}
-    async with asyncio.timeout(DEADLINE):
-        while not server.started:
-            await asyncio.sleep(0.05)
-        async with httpx.AsyncClient() as http, http.stream("GET", url, headers=headers) as live:
-            # It arrives while the run still goes on.
-            first = await anext(line async for line in live.aiter_lines() if line)
-            assert first == "event: state"
-            assert len(world.wiring.run_feeds) == 1
-        while len(world.wiring.run_feeds):
-            await asyncio.sleep(0.05)
-    server.should_exit = True
-    await serving
-    (airflow.flags / "go").touch()
-    await until(a, run.run_id, ended)
-
-
-async def test_stream_of_no_run_answers_404(world: World) -> None:
-    assert (await world.a.http.get(path(world.a, "ghost", "/events"))).status_code == 404
-
-
-@pytest.mark.feature("X5")
-async def test_backfill_is_planned_then_created(world: World, airflow: AirflowServer) -> None:
-    (airflow.flags / "mended").touch()
-    a = world.a
-    url = f"/api/v1/workflows/{a.workflow_id}/backfills"
-    period = {"from_date": "2013-03-01", "to_date": "2013-03-03"}
-    expected = ["2013-03-01T11:00:00Z", "2013-03-02T11:00:00Z"]
-    planned = await a.http.post(url, json={**period, "dry_run": True})
-    assert planned.status_code == 200, planned.text
-    assert (planned.json()["dates"], planned.json()["id"]) == (expected, None)
-    created = await a.http.post(url, json=period)
-    assert created.status_code == 200, created.text
-    assert created.json()["id"]
-    assert created.json()["dates"] == expected
-
-    async with asyncio.timeout(DEADLINE):
-        while True:
-            ran = [r async for r in pages(a) if r["run_type"] == "backfill"]
-            if len(ran) == 2 and {r["state"] for r in ran} == {"success"}:
-                break
-            await asyncio.sleep(0.5)
-    assert sorted(r["logical_date"] for r in ran) == expected
-    assert all(r["data_interval_start"] < r["data_interval_end"] for r in ran)
-    # What ran once is not run again, unless it is asked for.
-    assert (await a.http.post(url, json={**period, "dry_run": True})).json()["dates"] == []
-
-
-@pytest.mark.parametrize(
-    ("period", "field"),
-    [
-        ({"from_date": "2013-03-03", "to_date": "2013-03-01"}, "to_date"),
-        ({"from_date": "1900-01-01", "to_date": "2013-03-01"}, "to_date"),
-        ({"from_date": "yesterday", "to_date": "2013-03-01"}, "from_date"),
-        ({"from_date": "2013-03-01"}, "to_date"),
-    ],
-)
-async def test_wrong_periods_are_refused(world: World, period: dict[str, str], field: str) -> None:
-    url = f"/api/v1/workflows/{world.a.workflow_id}/backfills"
-    answer = await world.a.http.post(url, json=period)
-    assert answer.status_code == 422
-    assert answer.json()["problems"][0]["field"] == field
-
-
 @pytest.mark.feature("A16")
 async def test_no_public_answer_holds_a_planted_password(world: World) -> None:
     a = world.a
@@ -446,21 +228,15 @@ async def test_no_public_answer_holds_a_planted_password(world: World) -> None:
         assert PLANTED not in answer.text
 
 
-async def test_airflow_away_is_said_so(world: World) -> None:
+async def test_airflow_away_is_said_so(app: FastAPI, world: World) -> None:
     away = AirflowClient("http://127.0.0.1:9", "etlfabric", "x")
-    a, app = world.a, a_app(world)
     before = app.state.wiring
     app.state.wiring = replace(before, orchestrator=away)
     try:
-        answer = await a.http.get("/api/v1/runs")
+        answer = await world.a.http.get("/api/v1/runs")
     finally:
         app.state.wiring = before
         await away.close()
     assert answer.status_code == 502
     assert "Airflow does not answer" in answer.json()["message"]
     assert answer.json()["hint"]
-
-
-def a_app(world: World) -> Any:
-    transport: Any = world.a.http._transport
-    return transport.app

@@ -4,20 +4,16 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from etlfabric_core import clock
 from etlfabric_core.access import network
 from etlfabric_core.access.network import AllowList, resolve_host, safe_client
 from etlfabric_core.errors import InvalidConfig, TransientError
+from tests.certificates import self_signed
 from tests.core.outbound_targets import INSIDE, PUBLIC, TARGETS
 
 NOBODY = AllowList.parse("")
@@ -201,8 +197,9 @@ async def test_the_certificate_is_checked_for_the_name(
     resolve: Callable[..., Resolver], tmp_path: Path
 ) -> None:
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.load_cert_chain(certificate(tmp_path, "pinned.example"))
-    trusting = ssl.create_default_context(cafile=str(tmp_path / "pinned.example"))
+    certificate = self_signed("pinned.example").write(tmp_path)
+    server.load_cert_chain(certificate)
+    trusting = ssl.create_default_context(cafile=str(certificate))
     async with listening(HONEST, tls=server) as honest:
         resolve([HONEST])
         async with safe_client(ONE, verify=trusting) as client:
@@ -216,31 +213,3 @@ async def test_the_certificate_is_checked_for_the_name(
 def test_no_option_leads_around(option: str) -> None:
     with pytest.raises(TypeError, match=option):
         safe_client(NOBODY, **{option: None})
-
-
-def certificate(folder: Path, name: str) -> Path:
-    """A key and its self-signed certificate for a name, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(clock.now() - timedelta(days=1))
-        .not_valid_after(clock.now() + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / name
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path

@@ -98,6 +98,29 @@ class Account:
             {"name": f"{slug} files", "connector": "csv", "config": {"uploads": uploads}},
         )
         resources = [{"name": name, "write_disposition": "replace", **resource} for name in tables]
+        return self._pipeline(slug, connection, resources, retries=1)
+
+    def table_pipeline(
+        self, name: str, table: str, config: dict[str, Any], password: str
+    ) -> dict[str, Any]:
+        """A connection to a PostgreSQL database, with a pipeline that loads one of its tables."""
+        connection: dict[str, Any] = self.post(
+            "/connections",
+            {
+                "name": name,
+                "connector": "postgres",
+                "direction": "source",
+                "config": config,
+                "secrets": {"password": password},
+            },
+        )
+        resources = [{"name": table, "write_disposition": "replace"}]
+        self._pipeline(table, connection, resources, retries=0)
+        return connection
+
+    def _pipeline(
+        self, slug: str, connection: dict[str, Any], resources: list[dict[str, Any]], retries: int
+    ) -> dict[str, Any]:
         pipeline: dict[str, Any] = self.post(
             "/pipelines",
             {
@@ -107,7 +130,7 @@ class Account:
                 "source_connection_id": connection["id"],
                 "dataset": "raw",
                 "config": {"resources": resources},
-                "retries": 1,
+                "retries": retries,
             },
         )
         return pipeline

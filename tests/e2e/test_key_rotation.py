@@ -36,27 +36,8 @@ def owner(stack: Stack) -> Account:
         connection.execute("grant all on orders to rotated")
     owner = stack.sign_up("rotated")
     port = stack.layout.ports["postgres"]
-    connection = owner.post(
-        "/connections",
-        {
-            "name": "Orders",
-            "connector": "postgres",
-            "direction": "source",
-            "config": {"host": "127.0.0.1", "port": port, "database": "rotated", "user": "rotated"},
-            "secrets": {"password": PASSWORD},
-        },
-    )
-    owner.post(
-        "/pipelines",
-        {
-            "workflow_id": owner.workflow()["id"],
-            "name": "orders",
-            "source_connection_id": connection["id"],
-            "dataset": "raw",
-            "config": {"resources": [{"name": "orders", "write_disposition": "replace"}]},
-            "retries": 0,
-        },
-    )
+    config = {"host": "127.0.0.1", "port": port, "database": "rotated", "user": "rotated"}
+    owner.table_pipeline("Orders", "orders", config, PASSWORD)
     owner.model("counted", "select count(*) as n from {{ source('raw', 'orders') }}")
     owner.publish()
     return owner

@@ -34,7 +34,8 @@ def source(stack: Stack) -> dict[str, Any]:
 @pytest.mark.feature("A16", "B1", "B2", "X1")
 def test_a_planted_password_is_found_nowhere(stack: Stack, source: dict[str, Any]) -> None:
     owner = stack.sign_up("secretive")
-    good = _pipeline(owner, source, "good", PASSWORD)
+    good = owner.table_pipeline("good", "orders", source, PASSWORD)
+    owner.post(f"/connections/{good['id']}/test")
     owner.model("amounts", "select sum(amount) as total from {{ source('raw', 'orders') }}")
     owner.publish()
     run = owner.start()
@@ -54,32 +55,6 @@ def test_a_planted_password_is_found_nowhere(stack: Stack, source: dict[str, Any
         if planted in content
     ]
     assert not found, found
-
-
-def _pipeline(owner: Account, source: dict[str, Any], name: str, password: str) -> dict[str, Any]:
-    connection: dict[str, Any] = owner.post(
-        "/connections",
-        {
-            "name": name,
-            "connector": "postgres",
-            "direction": "source",
-            "config": source,
-            "secrets": {"password": password},
-        },
-    )
-    owner.post(f"/connections/{connection['id']}/test")
-    owner.post(
-        "/pipelines",
-        {
-            "workflow_id": owner.workflow()["id"],
-            "name": "orders",
-            "source_connection_id": connection["id"],
-            "dataset": "raw",
-            "config": {"resources": [{"name": "orders", "write_disposition": "replace"}]},
-            "retries": 0,
-        },
-    )
-    return connection
 
 
 def _forms(*planted: str) -> list[bytes]:

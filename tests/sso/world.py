@@ -130,21 +130,23 @@ def honest_at_first(hostile_provider: HostileProvider) -> HostileProvider:
 @pytest.fixture
 async def browsers(sso_app: FastAPI) -> AsyncIterator[MakeBrowser]:
     """Makes browsers for the service that knows the real provider."""
-    async with AsyncExitStack() as stack:
-
-        async def make() -> Browser:
-            return await stack.enter_async_context(Browser(sso_app))
-
+    async with _browsers_of(sso_app) as make:
         yield make
 
 
 @pytest.fixture
 async def hostile_browsers(hostile_app: FastAPI) -> AsyncIterator[MakeBrowser]:
     """Makes browsers for the service whose provider lies."""
+    async with _browsers_of(hostile_app) as make:
+        yield make
+
+
+@asynccontextmanager
+async def _browsers_of(app: FastAPI) -> AsyncIterator[MakeBrowser]:
     async with AsyncExitStack() as stack:
 
         async def make() -> Browser:
-            return await stack.enter_async_context(Browser(hostile_app))
+            return await stack.enter_async_context(Browser(app))
 
         yield make
 

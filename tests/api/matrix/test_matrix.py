@@ -122,7 +122,7 @@ def test_every_guarded_route_has_a_call() -> None:
 
 
 # They end the account, the organization or the session that asks: test_organizations.py,
-# test_members.py, test_passwords.py and test_sso.py try them.
+# test_organization_deletion.py, test_members.py, test_passwords.py and test_sso.py try them.
 _TRIED_ELSEWHERE = {
     f"{method} {API}{path}"
     for method, path in (

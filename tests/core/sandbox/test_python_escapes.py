@@ -207,6 +207,7 @@ def test_answers_are_not_believed(attack: Attack, caplog) -> None:
         '{"error": {"error": "not_found", "message": ["%s"], "problems": [1, {"line": "x"}]}}',
     )
     text = "\\n".join(frames)
+    # The attack does not know the answer's descriptor and tries them all: a closed one is no end.
     program = (
         f"for fd in range(3, 64):\n  try: os.write(fd, b'''{text}\\n''')\n  except OSError: pass"
     )
@@ -229,7 +230,7 @@ for fd in range(3, 64):
     try:
         os.write(fd, pickle.dumps(Bomb()) + b'\\n')
     except OSError:
-        pass
+        pass  # a closed descriptor is no end of the attack: the answer's may be the next
 os._exit(0)
 """
     with pytest.raises(TerminalError, match="without an answer"):

@@ -1,8 +1,7 @@
-"""A warehouse as it is provisioned: roles that own schemas and may create none, and two tenants."""
+"""The provisioned warehouse, projects that are published and run in it, and attacks on it."""
 
 import itertools
 import json
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,43 +11,12 @@ import pytest
 from cli.stack.postgres import EmbeddedPostgres
 from etlfabric_core.transform.parse import ParsedProject, parse_project
 from etlfabric_core.transform.plan import TransformPlan, TransformResult, WarehouseLogin
-from etlfabric_core.transform.project import ProjectNode, ProjectSource, render
+from etlfabric_core.transform.project import ProjectNode, render
 from etlfabric_core.transform.runner import run_dbt
+from tests.core.transform.escape_scene import play, scene
+from tests.core.transform.warehouse import FLIGHTS, FRESH_FLIGHTS, PASSWORD, SCHEMAS, WAREHOUSE
 
-CANARY = f"CANARY_{uuid.uuid4().hex}"
-PASSWORD = f"pw_{uuid.uuid4().hex}"
-FLIGHTS = ProjectSource("raw", "demo_raw", ("carriers", "flights"), "load_flights")
-
-_WAREHOUSE = f"""
-CREATE ROLE org_demo LOGIN PASSWORD '{PASSWORD}' NOINHERIT;
-CREATE ROLE org_rival LOGIN PASSWORD '{CANARY}' NOINHERIT;
-CREATE DATABASE transform_tests;
-REVOKE ALL ON DATABASE transform_tests FROM PUBLIC;
-REVOKE CONNECT ON DATABASE postgres FROM PUBLIC;
-GRANT CONNECT, TEMPORARY ON DATABASE transform_tests TO org_demo, org_rival;
-"""
-_SCHEMAS = f"""
-REVOKE ALL ON SCHEMA public FROM PUBLIC;
-CREATE SCHEMA demo_raw AUTHORIZATION org_demo;
-CREATE SCHEMA demo_marts AUTHORIZATION org_demo;
-CREATE SCHEMA demo_test_failures AUTHORIZATION org_demo;
-CREATE SCHEMA rival_raw AUTHORIZATION org_rival;
-CREATE TABLE rival_raw.secrets AS SELECT '{CANARY}'::text AS secret;
-ALTER TABLE rival_raw.secrets OWNER TO org_rival;
-"""
-_FLIGHTS = """
-DROP SCHEMA demo_raw, demo_marts, demo_test_failures CASCADE;
-CREATE SCHEMA demo_raw AUTHORIZATION org_demo;
-CREATE SCHEMA demo_marts AUTHORIZATION org_demo;
-CREATE SCHEMA demo_test_failures AUTHORIZATION org_demo;
-CREATE TABLE demo_raw.carriers (code text, name text);
-INSERT INTO demo_raw.carriers VALUES ('AA', 'American'), ('UA', 'United');
-CREATE TABLE demo_raw.flights (id int, carrier text, delay int, updated_at timestamp);
-INSERT INTO demo_raw.flights VALUES
-    (1, 'AA', 5, '2013-01-01'), (2, 'UA', -3, '2013-01-01'), (3, 'ZZ', NULL, '2013-01-01');
-ALTER TABLE demo_raw.carriers OWNER TO org_demo;
-ALTER TABLE demo_raw.flights OWNER TO org_demo;
-"""
+__all__ = ["play", "scene"]  # fixtures
 
 Run = Callable[..., TransformResult]
 
@@ -61,11 +29,11 @@ def tests_of(parsed: ParsedProject) -> list[str]:
 @pytest.fixture(scope="session")
 def admin_url(postgres: EmbeddedPostgres) -> Iterator[str]:
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        for statement in filter(str.strip, _WAREHOUSE.split(";")):
+        for statement in filter(str.strip, WAREHOUSE.split(";")):
             connection.execute(statement)
     url = postgres.url("transform_tests")
     with psycopg.connect(url) as connection:
-        connection.execute(_SCHEMAS)
+        connection.execute(SCHEMAS)
     yield url
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
         connection.execute("DROP DATABASE transform_tests WITH (FORCE)")
@@ -78,7 +46,7 @@ def admin_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 def admin(admin_url: str) -> Iterator[psycopg.Connection]:
     """The warehouse's owner, with the three flights freshly loaded."""
     with psycopg.connect(admin_url, autocommit=True) as connection:
-        connection.execute(_FLIGHTS)
+        connection.execute(FRESH_FLIGHTS)
         yield connection
 
 

@@ -6,7 +6,7 @@ from etlfabric_core.errors import InvalidConfig, TransientError
 from etlfabric_core.graph.configs import ModelConfig, SnapshotConfig
 from etlfabric_core.transform.check import check_model
 from etlfabric_core.transform.project import ProjectNode, render
-from tests.core.transform.conftest import FLIGHTS
+from tests.core.transform.warehouse import FLIGHTS
 
 UPSTREAM = ProjectNode(
     "not_built",

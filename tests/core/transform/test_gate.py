@@ -7,20 +7,15 @@ import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from etlfabric_core import clock
 from etlfabric_core.sandbox import relay
 from etlfabric_core.transform.gate import gate_to
 from etlfabric_core.transform.plan import WarehouseLogin
+from tests.certificates import self_signed
 
 
 @contextlib.contextmanager
@@ -116,7 +111,7 @@ def test_a_server_that_offers_encryption_gets_it(login: WarehouseLogin, tmp_path
     """A front that speaks TLS as a PostgreSQL server does, before the real one."""
     seen: list[str] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate(tmp_path))
+    context.load_cert_chain(self_signed("front").write(tmp_path))
 
     async def front(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(8)
@@ -134,22 +129,3 @@ def test_a_server_that_offers_encryption_gets_it(login: WarehouseLogin, tmp_path
     ):
         assert session.execute("select current_user").fetchone() == ("org_demo",)
     assert seen == ["TLSv1.3"]
-
-
-def certificate(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "front")])
-    now = clock.now()
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "front.pem"
-    encoding = serialization.Encoding.PEM
-    path.write_bytes(
-        key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + signed.public_bytes(encoding)
-    )
-    return path

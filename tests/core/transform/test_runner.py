@@ -10,7 +10,8 @@ from etlfabric_core.errors import InvalidConfig, TerminalError, TransientError
 from etlfabric_core.graph.configs import ColumnTest, ModelConfig, SingularTest, SnapshotConfig
 from etlfabric_core.transform.project import ProjectNode
 from etlfabric_core.transform.runner import TransformFailed
-from tests.core.transform.conftest import PASSWORD, Run
+from tests.core.transform.conftest import Run
+from tests.core.transform.warehouse import PASSWORD
 
 SOURCE = "select * from {{ source('raw', 'flights') }}"
 

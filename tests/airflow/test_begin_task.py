@@ -1,0 +1,58 @@
+"""The first task: what a run leaves out is skipped in one step."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
+from etlfabric_airflow.dags import build_dags
+from etlfabric_airflow.tasks import BeginTask
+from sample_project import Manifest, dag_spec, daily, dbt_spec
+from task_run import context
+
+from etlfabric_core import clock
+
+
+@pytest.fixture
+def begin(manifest: Manifest, tmp_path: Path) -> BeginTask:
+    path = tmp_path / "manifest.json"
+    path.write_bytes(manifest.content)
+    [dag] = build_dags(dag_spec(dbt=dbt_spec(manifest, "m" * 64)), lambda _: path)
+    task: BeginTask = dag.get_task("begin")
+    return task
+
+
+@pytest.mark.feature("F6", "G3")
+def test_a_partial_run_skips_everything_else_in_one_step(begin: BeginTask) -> None:
+    with pytest.raises(DownstreamTasksSkipped) as skipped:
+        begin.execute(context(conf={"select": ["load_orders", "stg_orders"]}))
+    assert skipped.value.tasks == [
+        "load_customers",
+        "transform.calendar_model_build",
+        "transform.history_snapshot_build",
+        "transform.sales_model_build",
+        "transform.stg_customers_model_build",
+    ]
+
+
+def test_a_whole_run_skips_nothing(begin: BeginTask) -> None:
+    begin.execute(context())
+    begin.execute(context(conf={}))
+
+
+@pytest.mark.parametrize("select", [["load_orders", "nope"], "load_orders", {"load_orders": 1}])
+def test_a_selection_that_makes_no_sense_fails_at_once(begin: BeginTask, select: Any) -> None:
+    with pytest.raises(AirflowFailException):
+        begin.execute(context(conf={"select": select}))
+
+
+@pytest.mark.feature("H4")
+def test_a_missed_slot_is_skipped_where_the_schedule_says_so() -> None:
+    [dag] = build_dags(dag_spec(schedules=(daily("skip"),)), Path)
+    task = dag.get_task("begin")
+    late = clock.now() - timedelta(hours=1)
+    everything = ["load_customers", "load_orders"]
+    assert task.left_out(context("scheduled", run_after=late)) == everything
+    assert task.left_out(context("scheduled")) == []
+    assert task.left_out(context("manual", run_after=late)) == []
