@@ -15,6 +15,7 @@ from etlfabric_core.key_ring import Key, KeyRing
 Cipher = Literal["fernet", "aes-gcm"]
 
 NONCE_BYTES = 12
+STANDARD, URL_SAFE = b"+/", b"-_"  # the last two characters of an alphabet of base64
 
 
 class SecretUnreadable(FabricError):
@@ -89,14 +90,23 @@ class SecretBox:
 
 
 def _open_fernet(key: Key, token: bytes, place: str) -> dict[str, Any]:
+    _raw(token, URL_SAFE)
     return _unpacked(key.fernet.decrypt(token), "place", place)
 
 
 def _open_aes_gcm(key: Key, token: bytes, place: str) -> dict[str, Any]:
-    raw = base64.b64decode(token, validate=True)
+    raw = _raw(token, STANDARD)
     opened = key.aes_gcm.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.encode())
     value: dict[str, Any] = json.loads(opened)
     return value
+
+
+def _raw(token: bytes, altchars: bytes) -> bytes:
+    """The bytes of base64 text. Its last character can hold bits that mean nothing: they are 0."""
+    raw = base64.b64decode(token, altchars, validate=True)
+    if base64.b64encode(raw, altchars) != token:
+        raise InvalidToken
+    return raw
 
 
 _OPENERS = {b"fernet": _open_fernet, b"aes-gcm": _open_aes_gcm}

@@ -17,3 +17,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
     server.start()
     yield server
     server.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Shares the work out by file; whatever may use the one running stack goes to one worker."""
+    for item in items:
+        file = item.location[0]
+        item.add_marker(pytest.mark.xdist_group("e2e" if "/e2e/" in file else file))

@@ -1,6 +1,7 @@
 """Secrets open in their place, with a key that is still known, and not otherwise."""
 
 import json
+import string
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from cryptography.fernet import Fernet
 from etlfabric_core.crypto import Cipher, SecretBox, SecretUnreadable
 from etlfabric_core.key_ring import KeyRing
 
+# In base64's order, so that the next one differs in the last bit.
+ALPHABET = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_").encode()
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 FIELD = "connection.secrets"
 CIPHERS: tuple[Cipher, ...] = ("fernet", "aes-gcm")
@@ -75,7 +78,25 @@ def test_a_damaged_secret_says_what_to_do(sealed: bytes) -> None:
     assert "ETLFABRIC_ENCRYPTION_KEYS" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("keys", ["", " , ", "not a key", f"{NEW},short", NEW[:-4]])
+@pytest.mark.parametrize("cipher", CIPHERS)
+def test_a_value_has_one_form_only(cipher: Cipher) -> None:
+    """Where base64 is padded, the last character has bits that no decoder looks at."""
+    values = [{"a": "b" * length} for length in range(60)]
+    sealed = [box(NEW, cipher).seal(value, org_id=1, field=FIELD) for value in values]
+    padded = [one for one in sealed if one.endswith(b"=")]
+    assert padded
+    for one in padded:
+        text = one.rstrip(b"=")
+        other = text[:-1] + ALPHABET[ALPHABET.index(text[-1]) + 1 :][:1] + one[len(text) :]
+        with pytest.raises(SecretUnreadable):
+            box(NEW).open(other, org_id=1, field=FIELD)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    ["", " , ", "not a key", f"{NEW},short", NEW[:-4]],
+    ids=["none", "only commas", "no key", "a short second", "cut off"],
+)
 def test_unusable_keys_are_refused(keys: str) -> None:
     with pytest.raises(ValueError, match="encryption key"):
         KeyRing(keys)

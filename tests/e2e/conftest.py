@@ -50,8 +50,13 @@ def new_stack(var: Path) -> Stack:
 
 
 def _free_ports(count: int) -> int:
-    """The first of `count` free ports in a row, below those that the kernel gives out."""
-    for first in range(20_000, 32_000, count):
+    """The first of `count` free ports in a row, below those that the kernel gives out.
+
+    Each process begins somewhere else: what is free now, another stack could be about to take.
+    """
+    places = range(20_000, 32_000, count)
+    begin = os.getpid() % len(places)
+    for first in (*places[begin:], *places[:begin]):
         probes = [socket.socket() for _ in range(count)]
         try:
             for offset, probe in enumerate(probes):

@@ -14,6 +14,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from tests.sso.hostile import CLIENT_SECRET, HostileProvider, Lie, unsigned
 from tests.sso.server import Reply, as_json
 
+DAY = 86_400
 NEVER = threading.Event()
 REFUSED = {"error": "invalid_grant"}
 ENDLESS = Reply(body=b'{"a":"' + b"a" * (2 << 20))
@@ -96,8 +97,8 @@ def lies() -> list[Attack]:
         _claims("expiry: no number", "Claim 'exp'", exp=float("nan")),
         _claims("expiry: never", "Claim 'exp'", exp=float("inf")),
         _claims("expiry: a word", "Claim 'exp'", exp="tomorrow"),
-        _claims("issued in the future", "issued in the future", iat=now + 900, exp=now + 1200),
-        _claims("not yet valid", "not yet valid", nbf=now + 900),
+        _claims("issued in the future", "issued in the future", iat=now + DAY, exp=now + 2 * DAY),
+        _claims("not yet valid", "not yet valid", nbf=now + DAY),
         _claims("nonce: of another attempt", "claim: 'nonce'", nonce="x" * 43),
         _claims("nonce: none", "claim: 'nonce'", nonce=None),
         _claims(
