@@ -11,7 +11,7 @@ from etlfabric_core.orchestrator.port import Orchestrator
 from etlfabric_core.services import dag_ids
 from etlfabric_core.specs.document import DagSpec
 
-SECONDS = 15.0
+SECONDS = 45.0  # a busy machine takes its time; proxies commonly give up after 60
 POLL_SECONDS = 0.25
 
 
