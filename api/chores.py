@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.deps import Wiring
-from etlfabric_core.services import forgetting, organization_purge
+from etlfabric_core.services import forgetting, organization_purge, partial_uploads
 from etlfabric_core.services.organization_purge import Holdings
 
 INTERVAL_SECONDS = 3600
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 async def from_time_to_time(wiring: Wiring) -> None:
     """Does the chores once an hour, until it is cancelled."""
     while True:
-        for chore in (_purge, _forget):
+        for chore in (_purge, _forget, _give_up_uploads):
             try:
                 await chore(wiring)
             except (OSError, SQLAlchemyError) as error:
@@ -36,3 +36,7 @@ async def _purge(wiring: Wiring) -> None:
 
 async def _forget(wiring: Wiring) -> None:
     await forgetting.forget(wiring.sessions)
+
+
+async def _give_up_uploads(wiring: Wiring) -> None:
+    await partial_uploads.forget_expired(wiring.sessions, wiring.storage)

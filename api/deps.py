@@ -25,6 +25,7 @@ from etlfabric_core.files.storage import Storage
 from etlfabric_core.mail import Mailer
 from etlfabric_core.orchestrator.client import AirflowClient
 from etlfabric_core.services import api_keys, principals
+from etlfabric_core.services.probe import Prober
 from etlfabric_core.services.run_events import RunFeeds
 from etlfabric_core.services.warehouse import Warehouse
 from etlfabric_core.settings import Settings
@@ -183,11 +184,23 @@ def get_open_session(wiring: WiringDep, principal: PrincipalDep) -> OpenSession:
     return lambda: org_session(wiring.sessions, principal.org_id)
 
 
+def get_prober(wiring: WiringDep, principal: PrincipalDep) -> Prober:
+    """For routes that ask connectors about the outside world."""
+    return Prober(
+        principal.org_id,
+        get_open_session(wiring, principal),
+        wiring.storage,
+        wiring.box,
+        wiring.allowed,
+    )
+
+
 # scope="function": committed before the answer is sent, so that nobody is told of a row that a
 # failing commit takes back.
 SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 PlatformSessionDep = Annotated[AsyncSession, Depends(get_platform_session, scope="function")]
 OpenSessionDep = Annotated[OpenSession, Depends(get_open_session)]
+ProberDep = Annotated[Prober, Depends(get_prober)]
 
 OrganizationRead = Annotated[Principal, Depends(Requires(Permission.ORGANIZATION_READ))]
 OrganizationWrite = Annotated[Principal, Depends(Requires(Permission.ORGANIZATION_WRITE))]

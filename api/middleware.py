@@ -47,8 +47,15 @@ DOCS_POLICY = (
 HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 # What pages of other origins may send and read. Never X-Requested-With: it marks our own pages.
 CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-CORS_REQUEST_HEADERS = ("Authorization", "Content-Type", "If-Match", "Last-Event-ID")
-CORS_ANSWER_HEADERS = ("ETag", "Retry-After", "X-Request-ID")
+CORS_REQUEST_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "If-Match",
+    "Last-Event-ID",
+    "Upload-Checksum",
+    "Upload-Offset",
+)
+CORS_ANSWER_HEADERS = ("ETag", "Retry-After", "Upload-Length", "Upload-Offset", "X-Request-ID")
 
 
 def install(app: FastAPI, settings: Settings) -> None:
@@ -152,6 +159,6 @@ class BodyLimit:
         await self.app(scope, counted, send)
 
     def _limit(self, path: str) -> int:
-        if path == UPLOADS:
+        if path == UPLOADS or path.startswith(f"{UPLOADS}/partial/"):
             return self.upload_max_bytes
         return MAX_INTERNAL_BODY_BYTES if path.startswith("/internal/") else MAX_BODY_BYTES

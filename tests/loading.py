@@ -58,11 +58,14 @@ class Warehouse:
 
 
 @contextmanager
-def new_warehouse(server: EmbeddedPostgres) -> Iterator[Warehouse]:
-    """A fresh database and role, as closed as the managed warehouse; both are gone afterwards."""
+def new_warehouse(server: EmbeddedPostgres, options: str = "") -> Iterator[Warehouse]:
+    """A fresh database and role, as closed as the managed warehouse; both are gone afterwards.
+
+    `options` are more words of CREATE DATABASE.
+    """
     name = f"wh_{uuid4().hex[:12]}"
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute(f"create database {name}")
+        connection.execute(f"create database {name} {options}")
         connection.execute(
             sql.SQL("create role {} login password {}").format(sql.Identifier(name), PASSWORD)
         )

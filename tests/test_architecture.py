@@ -29,7 +29,9 @@ STORED = tuple(f"{DOMAIN}.{name}" for name in ("models", "db", "services", "acce
 ABOVE_SPECS = tuple(f"{DOMAIN}.{name}" for name in ("services",))
 
 # They subclass dlt's classes, so they import it at the top; others import them inside functions.
-BUILT_ON_DLT = tuple(f"{DOMAIN}.extract_load.{name}" for name in ("destination", "progress"))
+BUILT_ON_DLT = tuple(
+    f"{DOMAIN}.extract_load.{name}" for name in ("copy_jobs", "cursors", "destination", "progress")
+)
 
 WALLS = (
     Wall(DOMAIN, (*AIRFLOW_SIDE, "fastapi", "starlette", "flask", "api", "cli")),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import REFERENCE, reference
+from docs.generate import CONNECTOR_TABLE, REFERENCE, connector_table, reference
 from etlfabric_core.settings import Settings
 from tests.feature_report import promises
 
@@ -14,6 +14,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test_the_reference_is_what_the_registries_say() -> None:
     assert REFERENCE.read_text() == reference(), "run `make docs`"
+
+
+@pytest.mark.feature("B11")
+def test_the_table_of_connectors_is_what_the_registry_says() -> None:
+    assert CONNECTOR_TABLE.read_text() == connector_table(), "run `make docs`"
 
 
 @pytest.mark.feature("K1")

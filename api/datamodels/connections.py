@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, JsonValue, SecretStr
 
 from api.datamodels.base import Answer, Body, Name
+from etlfabric_core.connectors.record import Direction
 
 EXAMPLE: dict[str, JsonValue] = {
     "name": "Orders database",
@@ -75,6 +76,14 @@ class ConnectionOut(Answer):
     created_at: datetime
 
 
+class MissingRightOut(Answer):
+    """What the connection's user may not do and would have to, as a source or a destination."""
+
+    direction: Direction
+    message: str
+    hint: str
+
+
 class TestOut(Answer):
     """What a connection test found."""
 
@@ -83,43 +92,11 @@ class TestOut(Answer):
     latency_ms: int
     server_version: str | None
     hint: str | None
+    missing: list[MissingRightOut]
 
 
-class ColumnOut(Answer):
-    """A column at the source. `why_not` says why it cannot be a cursor."""
+class TestedOut(TestOut):
+    """A test of a saved connection, and when it was."""
 
-    name: str
-    type: str
-    nullable: bool
-    primary_key: bool
-    cursor_candidate: bool
-    why_not: str | None
-
-
-class ResourceOut(Answer):
-    """A table or file at the source, with the keys that it proposes."""
-
-    name: str
-    columns: list[ColumnOut]
-    row_estimate: int | None
-    primary_key: list[str]
-    cursor_candidates: list[str]
-
-
-class ResourcesOut(Answer):
-    """Everything that the connection offers to load."""
-
-    items: list[ResourceOut]
-    next_cursor: None = None
-
-
-def resource(found: dict[str, Any]) -> ResourceOut:
-    """One discovered resource as the API shows it."""
-    columns = [ColumnOut.model_validate(column) for column in found["columns"]]
-    return ResourceOut(
-        name=found["name"],
-        columns=columns,
-        row_estimate=found["row_estimate"],
-        primary_key=[column.name for column in columns if column.primary_key],
-        cursor_candidates=[column.name for column in columns if column.cursor_candidate],
-    )
+    id: int
+    created_at: datetime

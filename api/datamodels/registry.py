@@ -7,15 +7,23 @@ from etlfabric_core.access.permissions import Permission, Role
 
 
 class ConnectorOut(Answer):
-    """A connector: which side it can be, and the JSON Schemas of its config and secrets."""
+    """A connector: which side it can be, and the JSON Schemas of its config and secrets.
+
+    `resource_options` is that of the `options` of a pipeline's resource.
+    `abilities` are what it does as a source; `extra` names drivers that the operator may still
+    have to install.
+    """
 
     name: str
     label: str
     description: str
     directions: list[str]
     files: bool
+    abilities: list[str]
+    extra: str | None
     config: dict[str, Any]
     secrets: dict[str, Any]
+    resource_options: dict[str, Any]
 
 
 class KindOut(Answer):

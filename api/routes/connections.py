@@ -1,8 +1,6 @@
 """Connections of the organization."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from dataclasses import replace
 
 from fastapi import APIRouter
 
@@ -11,16 +9,15 @@ from api.datamodels.connections import (
     ConnectionIn,
     ConnectionOut,
     ConnectionPatch,
-    ResourcesOut,
+    TestedOut,
     TestOut,
     plain,
-    resource,
 )
 from api.deps import (
     ConnectionsDelete,
     ConnectionsRead,
     ConnectionsWrite,
-    OpenSessionDep,
+    ProberDep,
     SessionDep,
     Wiring,
     WiringDep,
@@ -36,9 +33,8 @@ from etlfabric_core.errors import (
     TransientError,
     Unauthenticated,
 )
-from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.models import Connection
-from etlfabric_core.services import connections, probe, uploads
+from etlfabric_core.services import connection_tests, connections, probe
 from etlfabric_core.services.connections import Draft
 
 router = APIRouter(prefix="/connections", tags=["connections"])
@@ -84,13 +80,13 @@ async def create(
 
 @router.post("/test", responses=PROBE_ERRORS)
 async def test_draft(
-    body: ConnectionDraft, principal: ConnectionsWrite, opened: OpenSessionDep, wiring: WiringDep
+    body: ConnectionDraft, principal: ConnectionsWrite, prober: ProberDep
 ) -> TestOut:
     """Tests a connection that is not saved. A refusal is an answer with `ok: false`."""
     draft = Draft(body.connector, body.config, plain(body.secrets))
-    async with opened() as session:
-        endpoint = await connections.draft_endpoint(session, draft, allowed=wiring.allowed)
-    return TestOut.model_validate(await _ask("test", endpoint, wiring, principal.org_id))
+    async with prober.opened() as session:
+        endpoint = await connections.draft_endpoint(session, draft, allowed=prober.allowed)
+    return TestOut.model_validate(await probe.ask(prober, "test", endpoint))
 
 
 @router.get("/{id}", responses=READ_ERRORS)
@@ -128,37 +124,18 @@ async def delete(id: int, principal: ConnectionsDelete, session: SessionDep) -> 
 
 
 @router.post("/{id}/test", responses=PROBE_ERRORS)
-async def test(
-    id: int, principal: ConnectionsWrite, opened: OpenSessionDep, wiring: WiringDep
-) -> TestOut:
-    """Tests a saved connection and notes how it went."""
-    async with opened() as session:
-        endpoint = await connections.probed_endpoint(
-            session, id, box=wiring.box, allowed=wiring.allowed
-        )
-    result = TestOut.model_validate(await _ask("test", endpoint, wiring, principal.org_id))
-    async with opened() as session:
-        await connections.note_test(session, id, ok=result.ok, message=result.message)
-    return result
+async def test(id: int, principal: ConnectionsWrite, prober: ProberDep) -> TestedOut:
+    """Tests a saved connection and keeps how it went. A refusal is an answer with `ok: false`."""
+    return TestedOut.model_validate(await connection_tests.run(prober, id))
 
 
-@router.get("/{id}/resources", responses=PROBE_ERRORS)
-async def list_resources(
-    id: int, principal: ConnectionsRead, opened: OpenSessionDep, wiring: WiringDep
-) -> ResourcesOut:
-    """The tables or files that the connection offers, with columns and proposed keys."""
-    async with opened() as session:
-        endpoint = await connections.probed_endpoint(
-            session, id, box=wiring.box, allowed=wiring.allowed
-        )
-    found = await _ask("discover", endpoint, wiring, principal.org_id)
-    return ResourcesOut(items=[resource(item) for item in found])
-
-
-async def _ask(question: probe.Question, endpoint: Endpoint, wiring: Wiring, org_id: int) -> Any:
-    with TemporaryDirectory(prefix="etlfabric-probe-") as folder:
-        files = await uploads.materialize(wiring.storage, org_id, endpoint.files, Path(folder))
-        return await probe.ask(question, endpoint, files)
+@router.get("/{id}/tests", responses=READ_ERRORS)
+async def list_tests(
+    id: int, principal: ConnectionsRead, session: SessionDep, page: PageDep
+) -> PageOut[TestedOut]:
+    """How the last tests of a connection went, newest first."""
+    found = await connection_tests.list_page(session, id, replace(page, newest_first=True))
+    return PageOut[TestedOut].model_validate(found)
 
 
 def _shown(wiring: Wiring, connection: Connection) -> ConnectionOut:

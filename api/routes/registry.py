@@ -7,6 +7,7 @@ from api.deps import PrincipalDep
 from api.errors import errors
 from etlfabric_core.access.permissions import ROLE_PERMISSIONS
 from etlfabric_core.connectors import CONNECTORS
+from etlfabric_core.connectors.record import NoOptions
 from etlfabric_core.errors import Unauthenticated
 from etlfabric_core.graph.kinds import KINDS
 
@@ -23,8 +24,11 @@ async def connectors(principal: PrincipalDep) -> list[ConnectorOut]:
             description=connector.description,
             directions=sorted(connector.directions),
             files=connector.files,
+            abilities=sorted(connector.abilities),
+            extra=connector.extra,
             config=connector.config.model_json_schema(),
             secrets=connector.secrets.model_json_schema(),
+            resource_options=(connector.resource_options or NoOptions).model_json_schema(),
         )
         for connector in CONNECTORS.values()
     ]

@@ -1,11 +1,11 @@
-"""CSV: uploaded text files, plain or one to a zip archive."""
+"""CSV: uploaded text files, plain or compressed."""
 
 import csv
 import io
 import re
 import time
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -13,19 +13,24 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pydantic import Field
 
+from etlfabric_core.connectors.browse import whole_list
+from etlfabric_core.connectors.files import UploadsConfig, find
 from etlfabric_core.connectors.record import (
     Connector,
     ConnectorModel,
     Direction,
     DiscoveredColumn,
-    DiscoveredResource,
+    DiscoveredTable,
     Files,
     NoSecrets,
+    TableKind,
     TestResult,
     parse,
 )
 from etlfabric_core.errors import FabricError, TerminalError
 from etlfabric_core.extract_load.plan import Endpoint
+from etlfabric_core.files.formats import File, named
+from etlfabric_core.files.unpacked import is_packed, unpacked
 
 if TYPE_CHECKING:
     from _csv import Reader as CsvReader
@@ -34,10 +39,9 @@ SAMPLE_ROWS = 1000
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 
 
-class CsvConfig(ConnectorModel):
-    """Which uploads, and how they are written."""
+class CsvDialect(ConnectorModel):
+    """How rows are written."""
 
-    uploads: tuple[int, ...] = Field(min_length=1, description="Ids of uploaded files.")
     delimiter: str = Field(",", min_length=1, max_length=1)
     encoding: str = Field("utf-8", max_length=32, description="Character encoding, as in Python.")
     null_values: tuple[str, ...] = Field(
@@ -48,62 +52,24 @@ class CsvConfig(ConnectorModel):
     )
 
 
-ENDINGS = ("", ".csv", ".csv.zip")
-
-
-def file_for(known: Collection[str], name: str) -> str | None:
-    """The file that a name means, with or without its ending: `flights` is `flights.csv.zip`."""
-    return next((name + ending for ending in ENDINGS if name + ending in known), None)
-
-
-def find(files: Files, name: str) -> Path:
-    """The file of that name.
-
-    Raises:
-        TerminalError: it is missing or empty.
-    """
-    path = files.get(file_for(files.keys(), name) or name)
-    if path is None or not path.is_file():
-        known = ", ".join(sorted(files)) or "none"
-        raise TerminalError(
-            f"file '{name}' is not among the uploads of the connection",
-            hint=f"upload it, or name one of: {known}",
-        )
-    if path.stat().st_size == 0:
-        raise TerminalError(f"file '{name}' is empty", hint="upload the file again")
-    return path
+class CsvConfig(CsvDialect, UploadsConfig):
+    """Which uploads, and how they are written."""
 
 
 @contextmanager
-def open_bytes(path: Path, name: str) -> Iterator[BinaryIO]:
+def open_bytes(file: File, name: str) -> Iterator[BinaryIO]:
     """The bytes of the CSV text; of a zip archive those of its one .csv member.
 
     Raises:
-        TerminalError: the archive is broken, or it does not hold exactly one .csv member.
+        TerminalError: the file is damaged, or an archive does not hold exactly one .csv member.
     """
-    if not zipfile.is_zipfile(path):
-        with path.open("rb") as plain:
-            yield plain
-        return
-    with zipfile.ZipFile(path) as archive:
-        members = [entry for entry in archive.namelist() if entry.lower().endswith(".csv")]
-        if len(members) != 1:
-            raise TerminalError(
-                f"file '{name}': the archive holds {len(members)} .csv files",
-                hint="put exactly one .csv file into the archive",
-            )
-        try:
-            with archive.open(members[0]) as member:
-                yield member  # type: ignore[misc]
-        except (zipfile.BadZipFile, RuntimeError) as error:
-            raise TerminalError(
-                f"file '{name}' cannot be unpacked: {error}", hint="upload the file again"
-            ) from None
+    with file.open("rb") as raw, unpacked(raw, name, member=".csv") as plain:
+        yield plain
 
 
 @contextmanager
 def open_rows(
-    path: Path, name: str, config: CsvConfig, *, strict: bool = False
+    path: File, name: str, config: CsvDialect, *, strict: bool = False
 ) -> Iterator["CsvReader"]:
     """The rows as Python's csv reader sees them: slow, but it knows its line number.
 
@@ -122,7 +88,7 @@ def open_rows(
             ) from None
 
 
-def column_names(path: Path, name: str, config: CsvConfig) -> list[str]:
+def column_names(path: File, name: str, config: CsvDialect) -> list[str]:
     """The names in the header, or made ones when the file has none.
 
     Raises:
@@ -147,16 +113,26 @@ def column_names(path: Path, name: str, config: CsvConfig) -> list[str]:
     return first
 
 
-def sample(path: Path, name: str, config: CsvConfig) -> list[list[str]]:
+def sample(path: File, name: str, config: CsvDialect) -> list[list[str]]:
     """The first rows after the header.
 
     Raises:
         TerminalError: a row has more or fewer fields than there are columns; names the line.
     """
+    return page(path, name, config, offset=0, limit=SAMPLE_ROWS - int(config.header))
+
+
+def page(path: File, name: str, config: CsvDialect, *, offset: int, limit: int) -> list[list[str]]:
+    """At most `limit` rows behind the first `offset` ones after the header.
+
+    Raises:
+        TerminalError: a row has more or fewer fields than there are columns; names the line.
+    """
     width = len(column_names(path, name, config))
+    first = int(config.header) + offset
     found = []
     with open_rows(path, name, config) as rows:
-        for row in islice(rows, int(config.header), SAMPLE_ROWS):
+        for row in islice(rows, first, first + limit):
             if row and len(row) != width:
                 raise broken_row(name, rows.line_num, width, len(row))
             found.append(row)
@@ -185,26 +161,44 @@ def test(endpoint: Endpoint, files: Files) -> TestResult:
     return TestResult(True, f"{len(files)} files", round((time.monotonic() - started) * 1000))
 
 
-def discover(endpoint: Endpoint, files: Files) -> tuple[DiscoveredResource, ...]:
-    """One resource per file. A CSV file has no types: every column is text until typed.
+def list_tables(endpoint: Endpoint, files: Files) -> list[DiscoveredTable]:
+    """One table per file.
 
     Raises:
         TerminalError: a file is missing, empty or broken.
     """
     config = parse(CsvConfig, endpoint.config)
-    return tuple(_resource(find(files, name), name, config) for name in sorted(files))
+    return [_table(find(files, name), name, config) for name in files]
 
 
-def _resource(path: Path, name: str, config: CsvConfig) -> DiscoveredResource:
-    rows = sample(path, name, config)
-    columns = tuple(
+def list_columns(endpoint: Endpoint, files: Files, table: str) -> tuple[DiscoveredColumn, ...]:
+    """The columns of one file. CSV has no types: every column is text until typed.
+
+    Raises:
+        TerminalError: the file is missing, empty or broken.
+    """
+    return described(find(files, table), table, parse(CsvConfig, endpoint.config))
+
+
+def described(file: File, name: str, config: CsvDialect) -> tuple[DiscoveredColumn, ...]:
+    """The columns of a file, and which of them could be a cursor.
+
+    Raises:
+        TerminalError: the file is empty or broken.
+    """
+    rows = sample(file, name, config)
+    return tuple(
         _column(column, [row[index] for row in rows], config)
-        for index, column in enumerate(column_names(path, name, config))
+        for index, column in enumerate(column_names(file, name, config))
     )
-    return DiscoveredResource(name, columns, _row_estimate(path, rows))
 
 
-def _column(name: str, values: list[str], config: CsvConfig) -> DiscoveredColumn:
+def _table(path: Path, name: str, config: CsvConfig) -> DiscoveredTable:
+    estimate = _row_estimate(path, sample(path, name, config))
+    return DiscoveredTable("", name, name, TableKind.FILE, estimate)
+
+
+def _column(name: str, values: list[str], config: CsvDialect) -> DiscoveredColumn:
     missing = any(value in config.null_values for value in values)
     why_not = None
     if missing:
@@ -214,13 +208,17 @@ def _column(name: str, values: list[str], config: CsvConfig) -> DiscoveredColumn
     return DiscoveredColumn(name, "text", missing, False, why_not is None, why_not)
 
 
-def _row_estimate(path: Path, rows: list[list[str]]) -> int:
+def _row_estimate(path: Path, rows: list[list[str]]) -> int | None:
     if len(rows) < SAMPLE_ROWS - 1:
         return len(rows)
     size = path.stat().st_size
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             size = max(entry.file_size for entry in archive.infolist())
+    else:
+        with path.open("rb") as raw:
+            if is_packed(raw):
+                return None
     row_bytes = sum(len(",".join(row)) + 1 for row in rows) / len(rows)
     return round(size / row_bytes)
 
@@ -228,12 +226,12 @@ def _row_estimate(path: Path, rows: list[list[str]]) -> int:
 CSV = Connector(
     name="csv",
     label="CSV files",
-    description="Uploaded CSV files, plain or zipped.",
+    description="Uploaded CSV files, plain or compressed (zip, gzip, Zstandard).",
     directions=frozenset({Direction.SOURCE}),
     config=CsvConfig,
     secrets=NoSecrets,
     test=test,
-    discover=discover,
+    browse=whole_list(list_tables, list_columns),
     files=True,
-    file_for=file_for,
+    file_for=named,
 )

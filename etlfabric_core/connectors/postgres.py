@@ -3,21 +3,25 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr
 
+from etlfabric_core.connectors import postgres_catalog, postgres_rights
 from etlfabric_core.connectors.record import (
+    Ability,
+    Browse,
     Connector,
     ConnectorModel,
     Direction,
     DiscoveredColumn,
-    DiscoveredResource,
     Files,
+    TablePage,
+    TableQuery,
     TestResult,
     parse,
 )
+from etlfabric_core.connectors.refusal import Refusal, told
 from etlfabric_core.errors import FabricError, InvalidConfig, TerminalError, TransientError
 from etlfabric_core.extract_load.plan import Endpoint
 
@@ -25,9 +29,16 @@ if TYPE_CHECKING:
     import psycopg
 
 CONNECT_TIMEOUT_S = 10
+# A server that vanished without a word is noticed within two minutes. One that only takes long to
+# answer is not given up: its machine still acknowledges what it gets.
+GIVES_UP = {
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "6",
+    "tcp_user_timeout": "90000",
+}
 # What libpq would else take from the home of the user that runs it, and show to a tenant's host.
 NOTHING_OF_OURS = {"passfile": "/dev/null", "gssencmode": "disable", "sslcertmode": "disable"}
-CURSOR_TYPES = ("timestamp", "date", "bigint", "integer", "smallint")
 
 
 class PostgresConfig(ConnectorModel):
@@ -49,16 +60,6 @@ class PostgresSecrets(ConnectorModel):
     """How to sign in."""
 
     password: SecretStr = SecretStr("")
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """How a server's refusal is told: a part of its words, what we say, what to do, who errs."""
-
-    words: str
-    message: str
-    hint: str
-    error: type[FabricError]
 
 
 REFUSALS = (
@@ -167,91 +168,50 @@ def location(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "host": ",".join(host for _ in addresses),
         "hostaddr": ",".join(addresses),
+        **GIVES_UP,
         **NOTHING_OF_OURS,
     }
 
 
 def refusal(words: str, config: PostgresConfig) -> FabricError:
     """The server's words as an error of ours, which never repeats a password or a DSN."""
-    known = (entry for entry in REFUSALS if entry.words in words.lower())
-    entry = next(known, UNREACHABLE)
-    return entry.error(entry.message.format(**config.model_dump()), hint=entry.hint)
+    return told(words, REFUSALS, UNREACHABLE, config)
 
 
 def test(endpoint: Endpoint, files: Files) -> TestResult:
-    """Signs in and asks for the version. A refusal is an answer, not an exception."""
+    """Signs in, asks for the version and for the user's rights. A refusal is an answer."""
     started = time.monotonic()
     try:
-        with connect(endpoint) as connection, connection.cursor() as cursor:
-            cursor.execute("select current_setting('server_version')")
-            version = " ".join(str(value) for value in cursor.fetchone() or ())
+        with connect(endpoint) as connection:
+            row = connection.execute("select current_setting('server_version')").fetchone()
+            latency = _milliseconds(started)
+            config = parse(PostgresConfig, endpoint.config)
+            missing = postgres_rights.missing(connection, config.schema_)
     except FabricError as error:
         return TestResult(False, error.message, _milliseconds(started), hint=error.hint)
-    return TestResult(True, f"connected to PostgreSQL {version}", _milliseconds(started), version)
+    version = " ".join(row or ())
+    return TestResult(True, f"connected to PostgreSQL {version}", latency, version, missing=missing)
 
 
 def _milliseconds(started: float) -> int:
     return round((time.monotonic() - started) * 1000)
 
 
-COLUMNS = """
-select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
-       not a.attnotnull, coalesce(a.attnum = any (i.indkey), false), c.reltuples::bigint
-from pg_class c
-join pg_namespace n on n.oid = c.relnamespace
-join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-left join pg_index i on i.indrelid = c.oid and i.indisprimary
-where c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
-  and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-  and has_table_privilege(c.oid, 'select')
-  and (%(schema)s::text is null or n.nspname = %(schema)s)
-  and (%(table)s::text is null or c.relname = %(table)s)
-  and (%(views)s or c.relkind in ('r', 'p'))
-order by n.nspname, c.relname, a.attnum
-"""
+def _schemas(endpoint: Endpoint, files: Files) -> tuple[str, ...]:
+    with connect(endpoint) as connection:
+        return postgres_catalog.schemas(connection)
 
 
-def discover(endpoint: Endpoint, files: Files) -> tuple[DiscoveredResource, ...]:
-    """Every table and view that the user may read; those of other schemas as `schema.table`.
-
-    Raises:
-        TerminalError, TransientError: as `connect`.
-    """
+def _tables(endpoint: Endpoint, files: Files, query: TableQuery) -> TablePage:
     default = parse(PostgresConfig, endpoint.config).schema_
     with connect(endpoint) as connection:
-        return describe(connection, default_schema=default)
+        return postgres_catalog.tables(connection, query, default_schema=default)
 
 
-def describe(
-    connection: "psycopg.Connection",
-    *,
-    default_schema: str,
-    schema: str | None = None,
-    table: str | None = None,
-    views: bool = True,
-) -> tuple[DiscoveredResource, ...]:
-    """The readable tables of a session, or one schema's, or one of them."""
-    with connection.cursor() as cursor:
-        cursor.execute(COLUMNS, {"schema": schema, "table": table, "views": views})
-        rows = cursor.fetchall()
-    columns: dict[str, list[DiscoveredColumn]] = {}
-    estimates: dict[str, int | None] = {}
-    for namespace, relation, name, type_, nullable, in_key, estimate in rows:
-        resource = relation if namespace == default_schema else f"{namespace}.{relation}"
-        columns.setdefault(resource, []).append(_column(name, type_, nullable, in_key))
-        estimates[resource] = int(estimate) if estimate >= 0 else None
-    return tuple(
-        DiscoveredResource(name, tuple(found), estimates[name]) for name, found in columns.items()
-    )
-
-
-def _column(name: str, type_: str, nullable: bool, in_key: bool) -> DiscoveredColumn:
-    why_not = None
-    if not type_.startswith(CURSOR_TYPES):
-        why_not = f"{type_} does not grow from row to row"
-    elif nullable:
-        why_not = "it can be empty; such rows would never be loaded"
-    return DiscoveredColumn(name, type_, nullable, in_key, why_not is None, why_not)
+def _columns(endpoint: Endpoint, files: Files, table: str) -> tuple[DiscoveredColumn, ...]:
+    default = parse(PostgresConfig, endpoint.config).schema_
+    with connect(endpoint) as connection:
+        return postgres_catalog.columns(connection, table, default_schema=default)
 
 
 POSTGRES = Connector(
@@ -262,6 +222,7 @@ POSTGRES = Connector(
     config=PostgresConfig,
     secrets=PostgresSecrets,
     test=test,
-    discover=discover,
+    browse=Browse(_schemas, _tables, _columns),
     endpoint_fields=("host", "port", "sslmode"),
+    abilities=frozenset(Ability),
 )

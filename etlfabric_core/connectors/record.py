@@ -19,6 +19,25 @@ class Direction(StrEnum):
     DESTINATION = "destination"
 
 
+class Ability(StrEnum):
+    """What a source does before rows leave it."""
+
+    INCREMENTAL = "incremental"
+    TABLE_FILTER = "table_filter"
+    ROW_FILTER = "row_filter"
+    COUNT = "count"
+
+
+SELECTING = frozenset({Ability.INCREMENTAL, Ability.TABLE_FILTER, Ability.ROW_FILTER})
+
+
+class Proof(StrEnum):
+    """What a connector's tests talk to."""
+
+    REAL = "the real thing"
+    CONTRACT = "contract: what is asked of the driver"
+
+
 class ConnectorModel(BaseModel):
     """Base of a connector's config and secrets: a word it does not know is an error."""
 
@@ -33,6 +52,19 @@ class NoSecrets(ConnectorModel):
 
 
 @dataclass(frozen=True)
+class MissingRight:
+    """What the user of a connection may not do and would have to, in one direction."""
+
+    direction: Direction
+    message: str
+    hint: str
+
+
+class NoOptions(ConnectorModel):
+    """A connector whose resources have no options of their own."""
+
+
+@dataclass(frozen=True)
 class TestResult:
     """What a connection test found. `message` names the field, `hint` the remedy."""
 
@@ -43,6 +75,7 @@ class TestResult:
     latency_ms: int = 0
     server_version: str | None = None
     hint: str | None = None
+    missing: tuple[MissingRight, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +99,72 @@ class DiscoveredResource:
     row_estimate: int | None = None
 
 
+class TableKind(StrEnum):
+    """What is listed at a source."""
+
+    TABLE = "table"
+    VIEW = "view"
+    FILE = "file"
+    ENDPOINT = "endpoint"
+
+
+@dataclass(frozen=True)
+class DiscoveredTable:
+    """One line in the list of tables; `source` is what a resource's `source` says to mean it.
+
+    Where a source has no schemas, `schema` is empty. `primary_key` is named where the list gives
+    it at no further cost; the table's columns say it for certain.
+    """
+
+    schema: str
+    name: str
+    source: str
+    kind: TableKind = TableKind.TABLE
+    row_estimate: int | None = None
+    primary_key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableQuery:
+    """Which tables to list: `search` is a part of the name in any case, `schema` None means all.
+
+    The list is sorted by schema and name, by code point; `after` is the last one of the page
+    before this one.
+    """
+
+    schema: str | None = None
+    search: str = ""
+    after: tuple[str, str] | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True)
+class TablePage:
+    """At most `limit` tables, and whether more follow."""
+
+    tables: tuple[DiscoveredTable, ...]
+    more: bool
+
+
 Files = Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Browse:
+    """How a connector lists what it can read, each step only when somebody asks for it.
+
+    `columns` takes the `source` of a table and raises TerminalError when there is no such table.
+    A connector whose list of tables is short takes `connectors.browse.whole_list`.
+    """
+
+    schemas: Callable[[Endpoint, Files], tuple[str, ...]]
+    tables: Callable[[Endpoint, Files, TableQuery], TablePage]
+    columns: Callable[[Endpoint, Files, str], tuple[DiscoveredColumn, ...]]
+
+
+def host_field(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The host of a config that has a field for it."""
+    return (config["host"],) if config.get("host") else ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +174,10 @@ class Connector:
     `files` says that it reads uploads; `file_for(names, source)` is the one that a resource reads,
     where each resource is a file. `endpoint_fields` are the config fields that say whom a
     stored secret is shown to: when one of them changes, the secret has to be given again.
+    `hosts_of(config)` are the hosts that requests go to, the source's own first: they are looked
+    up and checked. `resource_options` checks the `options` of a pipeline's resource.
+    `abilities` are those to select, unless the record says otherwise. `extra` names the drivers
+    that have to be installed with `pip install 'etlfabric[extra]'`.
     """
 
     name: str
@@ -85,10 +187,15 @@ class Connector:
     config: type[ConnectorModel]
     secrets: type[ConnectorModel]
     test: Callable[[Endpoint, Files], TestResult]
-    discover: Callable[[Endpoint, Files], tuple[DiscoveredResource, ...]]
+    browse: Browse
     files: bool = False
     file_for: Callable[[Collection[str], str], str | None] | None = None
     endpoint_fields: tuple[str, ...] = ()
+    hosts_of: Callable[[Mapping[str, Any]], tuple[str, ...]] = host_field
+    resource_options: type[ConnectorModel] | None = None
+    abilities: frozenset[Ability] = SELECTING
+    extra: str | None = None
+    proof: Proof = Proof.REAL
 
 
 def parse(model: type[Model], values: Mapping[str, Any]) -> Model:

@@ -1,37 +1,29 @@
 """SQLite: an uploaded database file, always opened read-only."""
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
-from pydantic import Field
-
+from etlfabric_core.connectors.browse import whole_list
+from etlfabric_core.connectors.database_file import DatabaseFileConfig, database_file
 from etlfabric_core.connectors.record import (
+    Ability,
     Connector,
-    ConnectorModel,
     Direction,
     DiscoveredColumn,
-    DiscoveredResource,
+    DiscoveredTable,
     Files,
     NoSecrets,
+    TableKind,
     TestResult,
-    parse,
 )
 from etlfabric_core.errors import FabricError, TerminalError
 from etlfabric_core.extract_load.plan import Endpoint
 
 MAGIC = b"SQLite format 3\x00"
 CURSOR_TYPES = ("DATE", "TIME", "INT")
-
-
-class SqliteConfig(ConnectorModel):
-    """Which upload is the database."""
-
-    uploads: tuple[int, ...] = Field(
-        min_length=1, max_length=1, description="The id of the uploaded database file."
-    )
 
 
 @contextmanager
@@ -41,7 +33,7 @@ def connect(endpoint: Endpoint, files: Files) -> Iterator[sqlite3.Connection]:
     Raises:
         TerminalError: the file is missing, empty or not a SQLite database.
     """
-    path = _path(endpoint, files)
+    path = database_file(endpoint, files, label="SQLite", magic=MAGIC, at=0)
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         try:
             connection.execute("select count(*) from sqlite_master").fetchone()
@@ -49,25 +41,8 @@ def connect(endpoint: Endpoint, files: Files) -> Iterator[sqlite3.Connection]:
             raise TerminalError(
                 f"uploads: '{path.name}' cannot be read: {error}", hint="upload the file again"
             ) from None
+        connection.execute("pragma trusted_schema = off")  # a view runs no function with effects
         yield connection
-
-
-def _path(endpoint: Endpoint, files: Files) -> Path:
-    parse(SqliteConfig, endpoint.config)
-    names = [file.name for file in endpoint.files] or list(files)
-    path = files.get(names[0]) if names else None
-    if path is None or not path.is_file():
-        raise TerminalError("uploads: the database file is missing", hint="upload the file again")
-    with path.open("rb") as file:
-        head = file.read(len(MAGIC))
-    if not head:
-        raise TerminalError(f"uploads: '{names[0]}' is empty", hint="upload the file again")
-    if head != MAGIC:
-        raise TerminalError(
-            f"uploads: '{names[0]}' is not a SQLite database",
-            hint="upload a file written by SQLite 3",
-        )
-    return path
 
 
 def test(endpoint: Endpoint, files: Files) -> TestResult:
@@ -108,16 +83,41 @@ def _column(name: str, type_: str, nullable: bool, in_key: bool) -> DiscoveredCo
     return DiscoveredColumn(name, type_, nullable, in_key, why_not is None, why_not)
 
 
-def discover(endpoint: Endpoint, files: Files) -> tuple[DiscoveredResource, ...]:
-    """Every table and view of the file.
+# A view is not asked for its columns: one that is broken would spoil the whole list.
+TABLES = """
+select name, type, case type when 'view' then '[]' else (
+  select json_group_array(name)
+  from (select name from pragma_table_info(m.name) where pk > 0 order by pk)) end
+from sqlite_master m
+where type in ('table', 'view') and name not like 'sqlite\\_%' escape '\\'
+"""
+
+
+def list_tables(endpoint: Endpoint, files: Files) -> list[DiscoveredTable]:
+    """The tables and views of the file.
 
     Raises:
         TerminalError: as `connect`.
     """
     with connect(endpoint, files) as connection:
-        return tuple(
-            DiscoveredResource(name, describe(connection, name)) for name in table_names(connection)
-        )
+        found = connection.execute(TABLES).fetchall()
+    return [
+        DiscoveredTable("", name, name, TableKind(kind), primary_key=tuple(json.loads(key)))
+        for name, kind, key in found
+    ]
+
+
+def list_columns(endpoint: Endpoint, files: Files, table: str) -> tuple[DiscoveredColumn, ...]:
+    """The columns of one table or view.
+
+    Raises:
+        TerminalError: as `connect`, or there is no such table.
+    """
+    with connect(endpoint, files) as connection:
+        found = describe(connection, table)
+    if not found:
+        raise TerminalError(f"there is no table '{table}' in the file", hint="list its tables")
+    return found
 
 
 SQLITE = Connector(
@@ -125,9 +125,10 @@ SQLITE = Connector(
     label="SQLite",
     description="An uploaded SQLite database.",
     directions=frozenset({Direction.SOURCE}),
-    config=SqliteConfig,
+    config=DatabaseFileConfig,
     secrets=NoSecrets,
     test=test,
-    discover=discover,
+    browse=whole_list(list_tables, list_columns),
     files=True,
+    abilities=frozenset(Ability),
 )

@@ -1,16 +1,15 @@
 """dlt's PostgreSQL destination, made lossless and fenced.
 
-Parquet files are copied as CSV in which every value is quoted, so that '' and NULL stay apart
-and the server parses every value by the column's own type. Every transaction ends with the
-check that this writer has not been taken over.
+Rows are copied in COPY's own formats, so that '' and NULL stay apart and the server parses every
+value by the column's own type. Every transaction ends with the check that this writer has not
+been taken over.
 """
 
-import io
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from dlt.common.destination.client import HasFollowupJobs, RunnableLoadJob
 from dlt.destinations import postgres
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from dlt.destinations.impl.postgres.factory import PostgresTypeMapper
@@ -21,14 +20,15 @@ from dlt.destinations.sql_jobs import SqlStagingReplaceFollowupJob
 from etlfabric_core.connectors.postgres import PostgresConfig, PostgresSecrets, location
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.errors import TerminalError
+from etlfabric_core.extract_load.copy_jobs import JOBS
 from etlfabric_core.extract_load.fencing import FencedError, Writer, fence_query
 from etlfabric_core.extract_load.lease import LeaseKeeper
 from etlfabric_core.extract_load.plan import Endpoint, Window
 from etlfabric_core.extract_load.progress import ProgressMeter
 from etlfabric_core.extract_load.recovery import forget_query
-from etlfabric_core.extract_load.source_table import TYPE_HINT
+from etlfabric_core.extract_load.source_table import INSERT_HINT, TYPE_HINT
 
-COPY_BYTES = 1 << 18
+EXAMPLES = 3  # of keys in a message
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ def credentials(endpoint: Endpoint, writer: Writer) -> PostgresCredentials:
     made.session_timezone = "UTC"
     made.query = {
         "application_name": writer.application_name,
+        "client_encoding": "UTF8",
         "sslmode": config.sslmode,
         **location(endpoint),
     }
@@ -97,50 +98,6 @@ class FencedSqlClient(Psycopg2SqlClient):  # type: ignore[misc]
                 raise FencedError
 
 
-class CopyJob(RunnableLoadJob, HasFollowupJobs):  # type: ignore[misc]
-    """Copies one Parquet file into its table, in one transaction."""
-
-    def run(self) -> None:
-        from pyarrow.parquet import ParquetFile
-
-        sql_client = self._job_client.sql_client
-        with ParquetFile(self._file_path) as file:
-            names = ", ".join(map(sql_client.escape_column_name, file.schema_arrow.names))
-            table = sql_client.make_qualified_table_name(self.load_table_name)
-            statement = f"COPY {table} ({names}) FROM STDIN (FORMAT CSV, NULL '')"
-            with (
-                sql_client.begin_transaction(),
-                sql_client.native_connection.cursor() as cursor,
-            ):
-                cursor.copy_expert(statement, _CsvStream(_csv_blocks(file)), size=COPY_BYTES)
-                rows = cursor.rowcount
-        self._job_client.guard.count(self.load_table_name, rows)
-
-
-def _csv_blocks(file: Any) -> Iterator[bytes]:
-    from pyarrow import csv
-
-    options = csv.WriteOptions(include_header=False, quoting_style="all_valid")
-    for batch in file.iter_batches():
-        block = io.BytesIO()
-        csv.write_csv(batch, block, options)
-        yield block.getvalue()
-
-
-class _CsvStream:
-    """Blocks of bytes as the file that psycopg2 reads from."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._rest = memoryview(b"")
-
-    def read(self, size: int) -> bytes:
-        if not self._rest:
-            self._rest = memoryview(next(self._blocks, b""))
-        data, self._rest = self._rest[:size], self._rest[size:]
-        return bytes(data)
-
-
 class ReplaceJob(SqlStagingReplaceFollowupJob):  # type: ignore[misc]
     """Swaps the rows of a table in one transaction.
 
@@ -175,20 +132,59 @@ class FencedClient(PostgresClient):  # type: ignore[misc]
     def create_load_job(
         self, table: Any, file_path: str, load_id: str, restore: bool = False
     ) -> Any:
-        if file_path.endswith(".parquet"):
-            return CopyJob(file_path)
+        if job := JOBS.get(Path(file_path).suffix):
+            return job(file_path)
         return super().create_load_job(table, file_path, load_id, restore)
 
     def _create_replace_followup_jobs(self, table_chain: Any) -> list[Any]:
         return [ReplaceJob.from_table_chain(table_chain, self.sql_client)]
 
     def _create_merge_followup_jobs(self, table_chain: Any) -> list[Any]:
-        self._require_unique_key(table_chain[0])
+        root = table_chain[0]
+        if keys := [name for name, column in root["columns"].items() if column.get("primary_key")]:
+            self._require_whole_key(root, keys)
+            self._require_unique_key(root, keys)
+        if root.get(INSERT_HINT):
+            self._require_new_keys(root, keys)
         return list(super()._create_merge_followup_jobs(table_chain))
 
-    def _require_unique_key(self, table: Any) -> None:
+    def _require_new_keys(self, table: Any, keys: Sequence[str]) -> None:
+        """An insert is all or nothing: one key that is there already fails it."""
+        names = ", ".join(map(self.sql_client.escape_column_name, keys))
+        target = self.sql_client.make_qualified_table_name(table["name"])
+        with self:
+            with self.with_staging_dataset():
+                staged = self.sql_client.make_qualified_table_name(table["name"])
+            known = f"from {staged} join {target} using ({names})"
+            count = self.sql_client.execute_sql(f"select count(*) {known}")[0][0]
+            if not count:
+                return
+            examples = self.sql_client.execute_sql(
+                f"select {names} {known} order by {names} limit {EXAMPLES}"
+            )
+        shown = "; ".join(", ".join(map(str, row)) for row in examples)
+        raise TerminalError(
+            f"table '{table['name']}': {count} keys ({', '.join(keys)}) are there already, "
+            f"for example {shown}; nothing was inserted",
+            hint="load only new rows, or use merge to change those that are there",
+        )
+
+    def _require_whole_key(self, table: Any, keys: Sequence[str]) -> None:
+        """A row without a key meets no other, and would be there once more after every load."""
+        empty = " or ".join(f"{self.sql_client.escape_column_name(key)} is null" for key in keys)
+        with self, self.with_staging_dataset():
+            staged = self.sql_client.make_qualified_table_name(table["name"])
+            query = f"select count(*) from {staged} where {empty}"  # noqa: S608
+            rows = self.sql_client.execute_sql(query)[0][0]
+        if rows:
+            raise TerminalError(
+                f"resource '{table['name']}', primary_key: {rows} rows have no value in "
+                f"({', '.join(keys)})",
+                hint="choose columns that are never empty, or correct the rows at the source",
+            )
+
+    def _require_unique_key(self, table: Any, keys: Sequence[str]) -> None:
         """dlt would keep one row of each key and drop the others without a word."""
-        keys = [name for name, column in table["columns"].items() if column.get("primary_key")]
         names = ", ".join(map(self.sql_client.escape_column_name, keys))
         with self, self.with_staging_dataset():
             staged = self.sql_client.make_qualified_table_name(table["name"])
@@ -243,7 +239,7 @@ class FencedPostgres(postgres):  # type: ignore[misc]
     def _raw_capabilities(self) -> Any:
         capabilities = super()._raw_capabilities()
         capabilities.preferred_loader_file_format = "parquet"
-        capabilities.supported_loader_file_formats = ["parquet", "insert_values"]
+        capabilities.supported_loader_file_formats = ["parquet", "csv", "insert_values"]
         capabilities.loader_file_format_selector = None
         capabilities.type_mapper = SourceTypeMapper
         return capabilities

@@ -18,6 +18,7 @@ HINTS = {
     "23502": "a column of the primary key or one that is NOT NULL has a row without a value",
     "42P01": "a table is missing; check that nobody dropped it while the load ran",
     "22021": "PostgreSQL cannot store the character NUL in text; remove it at the source",
+    "53100": "free space at the destination; what the load had written is taken out again",
     "2BP01": "something depends on the table; drop or change that first",
 }
 
@@ -72,7 +73,7 @@ def _from_database(error: BaseException, destination: Endpoint) -> FabricError |
     where = f"{destination.config.get('host')}:{destination.config.get('port', 5432)}"
     if state is None:
         return TransientError(
-            f"the connection to a database was lost (destination {where})",
+            f"the connection to the destination {where} was lost",
             hint="check that the server is running; the next try begins anew",
         )
     place = error.diag

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from etlfabric_core.connectors import postgres
 from etlfabric_core.errors import TerminalError, TransientError
 from etlfabric_core.extract_load.lease import LeaseKeeper
-from etlfabric_core.extract_load.plan import LoadPlan
+from etlfabric_core.extract_load.plan import Endpoint, LoadPlan
 from etlfabric_core.slugs import STAGING_SUFFIX
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEASE_TABLE = "_etlfabric_lease"
 LOAD_TABLE = "_etlfabric_load"
 SEED_TABLE = "_etlfabric_seed"
+COMPARED_TABLE = "_etlfabric_compared"
 DATASET_LOCK = "dataset"
 TAKEOVER_SECONDS = 60
 QUEUE_SECONDS = 6 * 3600
@@ -212,6 +213,9 @@ TABLES = (
     "(pipeline text primary key, epoch bigint not null)",
     'create table if not exists "{dataset}"._etlfabric_load '
     "(pipeline text, load_id text, tables text[] not null, primary key (pipeline, load_id))",
+    'create table if not exists "{dataset}"._etlfabric_compared '
+    "(pipeline text, table_name text, compared_at timestamptz not null, "
+    "primary key (pipeline, table_name))",
     'create table if not exists "{dataset}"._etlfabric_seed '
     "(seed bigint not null, one boolean primary key default true check (one))",
     'insert into "{dataset}"._etlfabric_seed '
@@ -243,13 +247,23 @@ def fence_query(writer: Writer) -> str:
 
 @contextmanager
 def open_session(plan: LoadPlan, epoch: int) -> Iterator[WriterSession]:
-    """Takes the pipeline over and holds it until the end.
+    """Takes the pipeline of a load over and holds it until the end.
+
+    Raises:
+        TerminalError, TransientError: as `open_writer`.
+    """
+    with open_writer(plan.destination, Writer(plan.pipeline, plan.dataset, epoch)) as session:
+        yield session
+
+
+@contextmanager
+def open_writer(destination: Endpoint, writer: Writer) -> Iterator[WriterSession]:
+    """Takes the writer's pipeline over and holds it until the end.
 
     Raises:
         TerminalError, TransientError: as `connectors.postgres.connect` and `take_over`.
     """
-    writer = Writer(plan.pipeline, plan.dataset, epoch)
-    with postgres.connect(plan.destination, application_name=writer.application_name) as connection:
+    with postgres.connect(destination, application_name=writer.application_name) as connection:
         connection.autocommit = True
         session = WriterSession(writer, connection)
         session.prepare_dataset()

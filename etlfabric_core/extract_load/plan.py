@@ -25,7 +25,8 @@ class Endpoint(_Document):
     """One side of a load: a connector, its plain config, its secrets, its files.
 
     `addresses` are what the host's name stood for when the service checked it; connections go to
-    these and to no others.
+    these and to no others. `others` has the same for further hosts, such as one that hands out
+    tokens.
     """
 
     connector: str
@@ -33,6 +34,7 @@ class Endpoint(_Document):
     secrets: dict[str, str] = Field(default_factory=dict, repr=False)
     files: tuple[FileRef, ...] = ()
     addresses: tuple[str, ...] = ()
+    others: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Window(_Document):
@@ -57,6 +59,20 @@ class LoadPlan(_Document):
     dataset: str = Field(description="Physical schema at the destination.")
     config: PipelineConfig
     window: Window | None = None
+    mask_key: str = Field("", repr=False, description="Of the organization; hexadecimal.")
+
+
+class StateChange(_Document):
+    """What to do with the cursor of one resource; to `restore` without one means all of them.
+
+    `resource` is the name of the table at the destination, `column` the cursor as it is loaded.
+    """
+
+    action: Literal["reset", "set", "restore"]
+    resource: str | None = None
+    column: str | None = None
+    value: str | None = None
+    load_id: str | None = None
 
 
 class TableLoad(_Document):
@@ -67,8 +83,13 @@ class TableLoad(_Document):
     extracted: int
     normalized: int
     loaded: int
+    rejected: int = Field(0, description="Rows in quarantine; extracted = loaded + rejected.")
     size_bytes: int = Field(0, description="bytes extracted")
     new_columns: tuple[str, ...] = ()
+    deleted: int = Field(0, description="Rows marked or removed: the source has them no longer.")
+    restored: int = Field(0, description="Rows whose mark was taken back.")
+    source_rows: int | None = Field(None, description="At the source, where a resource asks.")
+    target_rows: int | None = Field(None, description="In the table, where a resource asks.")
 
 
 class LoadResult(_Document):
@@ -76,6 +97,8 @@ class LoadResult(_Document):
 
     load_ids: tuple[str, ...]
     tables: tuple[TableLoad, ...]
-    skipped: tuple[str, ...] = Field((), description="Resources without a cursor, in a backfill.")
+    skipped: tuple[str, ...] = Field(
+        (), description="Resources without a cursor, in a backfill, or new against their contract."
+    )
     orphans_removed: int = Field(0, description="Rows of unfinished earlier loads taken out.")
     seconds: float

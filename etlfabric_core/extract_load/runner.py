@@ -3,7 +3,8 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import dlt
 
     from etlfabric_core.extract_load.progress import ProgressMeter
-    from etlfabric_core.extract_load.resources import PlannedTable
+    from etlfabric_core.extract_load.resources import Place, PlannedTable
 
 
 def run_load(
@@ -64,7 +65,7 @@ class _Load:
     session: WriterSession
 
     def run(self, report: Callable[[str, dict[str, int]], None], started: float) -> LoadResult:
-        from etlfabric_core.extract_load import recovery, verdict
+        from etlfabric_core.extract_load import counts, deletes, fast_path, recovery, verdict
         from etlfabric_core.extract_load.progress import ProgressMeter
         from etlfabric_core.extract_load.resources import dlt_source, planned
         from etlfabric_core.extract_load.sources import open_reader
@@ -72,23 +73,53 @@ class _Load:
         orphans = recovery.remove_orphans(self.session)
         meter = ProgressMeter(report)
         with open_reader(self.plan.source, self.files, self.plan.config) as reader:
-            tables, skipped = planned(self.plan, reader)
+            tables, skipped = planned(self.plan, reader, self._place())
+            tables = [self._on_its_path(table) for table in tables]
             pipeline = self._pipeline(tables, meter)
             pipeline.sync_destination()
             steps = verdict.Steps(pipeline.extract(dlt_source(self.plan.pipeline, tables)))
+        verdict.require_enough(tables, steps)
+        deletes.stage(self.session, tables)
         load_ids = tuple(steps.extract.loads_ids) if tables else ()
         if load_ids:
             normalized = pipeline.normalize()
+            passed_on = fast_path.normalized_rows(pipeline, load_ids)
+            for table, rows in passed_on.items():
+                meter.add("normalize", table, rows)
+            meter.finish("normalize")
             loaded = self._load(pipeline, load_ids, tables)
-            steps = verdict.Steps(steps.extract, normalized, loaded)
+            steps = verdict.Steps(steps.extract, normalized, loaded, passed_on)
             meter.finish("load")
+        loads = verdict.table_loads(tables, steps, meter.rows("load"))
+        gone = deletes.apply(self.session, tables)
         return LoadResult(
             load_ids=load_ids,
-            tables=verdict.table_loads(tables, steps, meter.rows("load")),
+            tables=verdict.compared(loads, gone, counts.compare(self.session, tables)),
             skipped=tuple(skipped),
             orphans_removed=orphans,
             seconds=time.monotonic() - started,
         )
+
+    def _place(self) -> "Place":
+        from etlfabric_core.extract_load import contract, deletes
+        from etlfabric_core.extract_load.resources import Place
+
+        return Place(
+            partial(contract.present, self.session),
+            self.pipelines_dir / "rejected",
+            partial(deletes.is_due, self.session),
+        )
+
+    def _on_its_path(self, table: "PlannedTable") -> "PlannedTable":
+        from etlfabric_core.extract_load import fast_path
+
+        if table.is_watched or not fast_path.is_open(table.columns):
+            return table
+        is_binary = table.is_unchanged and fast_path.is_binary(
+            self.session, table.source, table.name
+        )
+        folder = self.pipelines_dir / "copies" / table.name
+        return replace(table, copy_folder=folder, is_binary=is_binary)
 
     def _pipeline(self, tables: "list[PlannedTable]", meter: "ProgressMeter") -> "dlt.Pipeline":
         import dlt

@@ -1,22 +1,28 @@
 """A table at a source, as the loader sees it: columns, key, and a way to read its rows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from etlfabric_core.extract_load.copy_files import CopyFile, CopyTarget
 from etlfabric_core.extract_load.plan import Window
+from etlfabric_core.graph.configs import RowFilter
 
 if TYPE_CHECKING:
     import pyarrow
 
 TYPE_HINT = "x-etlfabric-type"
+INSERT_HINT = "x-etlfabric-insert"  # on a table: a key that is there already fails the load
+NUMBERS_AND_TIMES = ("int64", "uint64", "double", "date32", "timestamp")
+POSITION = "_etlfabric_position"
 
 
 @dataclass(frozen=True)
 class SourceColumn:
     """A column on its way.
 
-    `arrow` is how its values travel: int64, double, bool, date32, timestamp or string.
+    `arrow` is how its values travel: int64, uint64, double, bool, date32, timestamp or string.
     Whatever Arrow could change in passing travels as the text the source writes; then
     `destination_type` names the type that reads this text back at the destination.
     """
@@ -29,11 +35,12 @@ class SourceColumn:
     @property
     def can_be_cursor(self) -> bool:
         """Whether its values, as they travel, sort the way the source sorts them."""
-        return self.is_time or self.arrow in ("int64", "double", "date32", "timestamp")
+        return self.is_time or self.arrow in NUMBERS_AND_TIMES
 
 
 DLT_TYPES = {
     "int64": "bigint",
+    "uint64": "bigint",
     "double": "double",
     "bool": "bool",
     "date32": "date",
@@ -44,21 +51,48 @@ DLT_TYPES = {
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows to read: those from `at_least` on, or those in `window`, by `cursor`."""
+    """Which rows to read: those from `at_least` on, or those in `window`, by `cursor`.
+
+    Of them only those that meet all `filters`, and no more than `limit`. With `positions`, batches
+    of a table that has `places` have one more column, POSITION: the number of the row, from 1.
+    `columns` are all that is needed; a source that cannot leave the others out gives them too.
+    """
 
     cursor: str | None = None
     at_least: Any = None
     window: Window | None = None
+    filters: tuple[RowFilter, ...] = ()
+    limit: int | None = None
+    positions: bool = False
+    columns: frozenset[str] | None = None
+
+    def reads(self, column: str) -> bool:
+        """Whether a column is needed."""
+        return self.columns is None or column in self.columns
+
+    def narrowed(self, columns: "tuple[SourceColumn, ...]") -> "tuple[SourceColumn, ...]":
+        """Those of the columns that are needed."""
+        return tuple(column for column in columns if self.reads(column.name))
 
 
 @dataclass(frozen=True)
 class SourceTable:
-    """One table of a source and the function that reads a selection of it in batches."""
+    """One table of a source and the function that reads a selection of it in batches.
+
+    `lines` makes lines of a file from ascending positions of its rows. `copy` is there when its
+    rows can be had as files for a PostgreSQL destination, whose types are the columns' own.
+    `count` says how many rows a selection has. What is read and counted within `snapshot` is of
+    one moment, where the source can do that.
+    """
 
     name: str
     columns: tuple[SourceColumn, ...]
     read: Callable[[Selection], "Iterator[pyarrow.Table]"]
     primary_key: tuple[str, ...] = ()
+    places: Callable[[Sequence[int]], list[tuple[str, int]]] | None = None
+    copy: Callable[[Selection, CopyTarget], Iterator[CopyFile]] | None = None
+    count: Callable[[Selection], int] | None = None
+    snapshot: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     def column(self, name: str) -> SourceColumn | None:
         """The column of that name."""
@@ -71,6 +105,7 @@ def arrow_type(column: SourceColumn) -> "pyarrow.DataType":
 
     types = {
         "int64": pa.int64(),
+        "uint64": pa.uint64(),
         "double": pa.float64(),
         "bool": pa.bool_(),
         "date32": pa.date32(),

@@ -1,7 +1,7 @@
 """Object storage for uploads, dbt projects and manifests: a local folder, or any fsspec URL."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -11,7 +11,7 @@ import fsspec
 from anyio import to_thread
 from fsspec.implementations.local import LocalFileSystem
 
-from etlfabric_core.errors import NotFound, TooLarge
+from etlfabric_core.errors import InvalidConfig, NotFound, Problem, TooLarge
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,22 @@ class Storage:
         Raises:
             TooLarge: more than `max_bytes` came; nothing is kept.
         """
-        partial = self._partial(folder)
+        partial = await self.put_piece(folder, pieces, max_bytes=max_bytes)
+        key = f"{folder}/{partial.sha256}"
+        await to_thread.run_sync(self._fs.mv, self.path(partial.key), self.path(key))
+        return Stored(key, partial.sha256, partial.size)
+
+    async def put_piece(
+        self, folder: str, pieces: AsyncIterator[bytes], *, max_bytes: int
+    ) -> Stored:
+        """Stores a stream under a new key in the folder, without holding it in memory.
+
+        Raises:
+            TooLarge: more than `max_bytes` came; nothing is kept.
+        """
+        key = self._partial(folder)
         digest, size = hashlib.sha256(), 0
-        sink: Any = await to_thread.run_sync(self._fs.open, self.path(partial), "wb")
+        sink: Any = await to_thread.run_sync(self._fs.open, self.path(key), "wb")
         try:
             try:
                 async for piece in pieces:
@@ -118,11 +131,40 @@ class Storage:
             finally:
                 await to_thread.run_sync(sink.close)
         except BaseException:
+            self._fs.rm(self.path(key))
+            raise
+        return Stored(key, digest.hexdigest(), size)
+
+    def join(self, folder: str, keys: Iterable[str], *, sha256: str | None = None) -> Stored:
+        """Stores the bytes of several keys, one behind the other, under `<folder>/<sha256>`.
+
+        Raises:
+            NotFound: nothing is stored under one of the keys.
+            InvalidConfig: together they have another hash than the one given; nothing is kept.
+        """
+        partial = self._partial(folder)
+        digest, size = hashlib.sha256(), 0
+        try:
+            with self._fs.open(self.path(partial), "wb") as sink:
+                for key in keys:
+                    with self.open(key) as source:
+                        while piece := source.read(1 << 20):
+                            digest.update(piece)
+                            size += len(piece)
+                            sink.write(piece)
+            found = digest.hexdigest()
+            if sha256 not in (None, found):
+                raise InvalidConfig(
+                    "sha256: the bytes that came are not those that were sent",
+                    hint="send the file again from its beginning",
+                    problems=[Problem("not the hash of the bytes that came", field="sha256")],
+                )
+        except BaseException:
             self._fs.rm(self.path(partial))
             raise
-        key = f"{folder}/{digest.hexdigest()}"
-        await to_thread.run_sync(self._fs.mv, self.path(partial), self.path(key))
-        return Stored(key, digest.hexdigest(), size)
+        key = f"{folder}/{found}"
+        self._fs.mv(self.path(partial), self.path(key))
+        return Stored(key, found, size)
 
     def delete(self, key: str) -> None:
         """Removes the bytes under a key; nothing to do when there are none."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from etlfabric_core.errors import InvalidConfig
-from etlfabric_core.graph.configs import Config, ModelConfig, PipelineConfig, SnapshotConfig
+from etlfabric_core.graph.columns import Config
+from etlfabric_core.graph.configs import ModelConfig, PipelineConfig, SnapshotConfig
 
 
 class Port(StrEnum):

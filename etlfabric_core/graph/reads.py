@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
-from etlfabric_core.graph.configs import Config, ModelConfig, SnapshotConfig
+from etlfabric_core.graph.columns import Config
+from etlfabric_core.graph.configs import ModelConfig, SnapshotConfig
 
 # Templates are only parsed here, never rendered.
 _JINJA = Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"])  # noqa: S701

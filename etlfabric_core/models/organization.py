@@ -18,6 +18,9 @@ class Organization(Keyed, SoftDeleted, Base):
     warehouse_password: Mapped[bytes] = mapped_column(
         comment="Sealed password of the organization's role in the managed warehouse."
     )
+    mask_key: Mapped[bytes | None] = mapped_column(
+        comment="Sealed key of hashed columns; made when the first one is loaded."
+    )
     purge_after: Mapped[datetime | None]
     purged_at: Mapped[datetime | None]
     airflow_operators: Mapped[bool] = mapped_column(

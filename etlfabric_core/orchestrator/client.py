@@ -23,6 +23,7 @@ from etlfabric_core.orchestrator.transport import AirflowTransport
 
 PAGE = 100  # Airflow gives no more at once.
 _TASKS = TypeAdapter(tuple[TaskInstance, ...])
+_BACKFILLS = TypeAdapter(tuple[Backfill, ...])
 _PROBLEMS = TypeAdapter(tuple[ImportProblem, ...])
 
 
@@ -131,6 +132,38 @@ class AirflowClient:
         answer = await self._transport.json("POST", "/backfills", json=_backfill(request))
         return Backfill.model_validate(answer)
 
+    async def backfills(self, dag_id: str, limit: int) -> tuple[Backfill, ...]:
+        """The newest backfills of a DAG, newest first."""
+        answer = await self._get("/backfills", dag_id=dag_id, order_by="-id", limit=limit)
+        return _BACKFILLS.validate_python(answer["backfills"])
+
+    async def backfill(self, id: int) -> Backfill:
+        return Backfill.model_validate(await self._get(f"/backfills/{id}"))
+
+    async def cancel_backfill(self, id: int) -> Backfill:
+        """Begins no more runs of it; those that wait are set to failed."""
+        return Backfill.model_validate(
+            await self._transport.json("PUT", f"/backfills/{id}/cancel", json=None)
+        )
+
+    async def backfill_runs(self, backfill: Backfill) -> tuple[DagRun, ...]:
+        """The runs in the period of a backfill that a backfill made, oldest date first."""
+        found: tuple[DagRun, ...] = ()
+        while True:
+            page = await self._get(
+                f"{_dag(backfill.dag_id)}/dagRuns",
+                run_type="backfill",
+                logical_date_gte=backfill.from_date.isoformat(),
+                logical_date_lte=backfill.to_date.isoformat(),
+                order_by="logical_date",
+                limit=PAGE,
+                offset=len(found),
+            )
+            runs = DagRunPage.model_validate(page)
+            found += runs.dag_runs
+            if not runs.dag_runs or len(found) >= runs.total_entries:
+                return found
+
     async def ensure_pool(self, name: str, slots: int) -> None:
         """Makes the pool where there is none. One whose size an operator has changed stays so."""
         try:
@@ -206,4 +239,5 @@ def _backfill(request: BackfillRequest) -> dict[str, Any]:
         "to_date": request.to_date.isoformat(),
         "reprocess_behavior": request.reprocess,
         "max_active_runs": request.max_active_runs,
+        "dag_run_conf": request.conf,
     }

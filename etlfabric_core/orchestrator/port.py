@@ -98,6 +98,7 @@ class BackfillRequest(_Answer):
     from_date: datetime
     to_date: datetime
     reprocess: Reprocess = "none"
+    conf: dict[str, Any] = Field(default_factory=dict, description="Of each of its runs.")
     max_active_runs: int = 1
 
 
@@ -110,6 +111,7 @@ class Backfill(_Answer):
     to_date: datetime
     created_at: datetime
     completed_at: datetime | None = None
+    dag_run_conf: dict[str, Any] | None = None
 
 
 class ImportProblem(_Answer):
@@ -157,6 +159,14 @@ class Orchestrator(Protocol):
     async def plan_backfill(self, request: BackfillRequest) -> tuple[datetime, ...]: ...
 
     async def create_backfill(self, request: BackfillRequest) -> Backfill: ...
+
+    async def backfills(self, dag_id: str, limit: int) -> tuple[Backfill, ...]: ...
+
+    async def backfill(self, id: int) -> Backfill: ...
+
+    async def cancel_backfill(self, id: int) -> Backfill: ...
+
+    async def backfill_runs(self, backfill: Backfill) -> tuple[DagRun, ...]: ...
 
     async def ensure_pool(self, name: str, slots: int) -> None: ...
 

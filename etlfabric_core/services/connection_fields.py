@@ -11,6 +11,7 @@ from etlfabric_core.access.network import AllowList, resolve_host
 from etlfabric_core.connectors.record import Connector, ConnectorModel, Model, parse
 from etlfabric_core.errors import InvalidConfig, Problem, TransientError
 from etlfabric_core.extract_load.plan import FileRef
+from etlfabric_core.models import Upload
 from etlfabric_core.services import uploads
 
 KEPT = "***"
@@ -31,29 +32,39 @@ async def checked_config(
     return config
 
 
-async def addresses(config: Mapping[str, Any], allowed: AllowList) -> tuple[str, ...]:
-    """What the host's name stands for now; none where the config names no host.
+async def addresses(
+    connector: Connector, config: Mapping[str, Any], allowed: AllowList
+) -> dict[str, Any]:
+    """`addresses` and `others` of an endpoint: what the names of its hosts stand for now.
 
     Raises:
-        InvalidConfig: the host lies inside the installation.
-        TransientError: the host's name cannot be resolved.
+        InvalidConfig: a host lies inside the installation.
+        TransientError: a host's name cannot be resolved.
     """
-    if "host" not in config:
-        return ()
-    return await resolve_host(config["host"], allowed, field="config.host")
+    field = _host_field(connector)
+    hosts = connector.hosts_of(config)
+    found = [await resolve_host(host, allowed, field=field) for host in hosts]
+    first, others = found[:1], dict(zip(hosts[1:], found[1:], strict=True))
+    return {"addresses": first[0] if first else (), "others": others}
 
 
-async def named_addresses(config: Mapping[str, Any], allowed: AllowList) -> tuple[str, ...]:
+async def named_addresses(
+    connector: Connector, config: Mapping[str, Any], allowed: AllowList
+) -> dict[str, Any]:
     """The same for a host that somebody has just typed: a name that nobody knows is a mistake.
 
     Raises:
         InvalidConfig: the host lies inside the installation, or its name cannot be resolved.
     """
     try:
-        return await addresses(config, allowed)
+        return await addresses(connector, config, allowed)
     except TransientError as error:
-        problem = Problem("the name is unknown", field="config.host")
+        problem = Problem("the name is unknown", field=_host_field(connector))
         raise InvalidConfig(error.message, hint=error.hint, problems=[problem]) from error
+
+
+def _host_field(connector: Connector) -> str:
+    return f"config.{connector.endpoint_fields[0]}" if connector.endpoint_fields else "config"
 
 
 def checked_secrets(connector: Connector, given: Mapping[str, str]) -> dict[str, str]:
@@ -89,14 +100,16 @@ async def file_refs(session: AsyncSession, config: Mapping[str, Any]) -> tuple[F
             hint="a pipeline names files by their names; rename one and upload it again",
             problems=[Problem("two files have the same name", field="config.uploads")],
         )
-    return tuple(
-        FileRef(
-            name=upload.filename,
-            sha256=upload.sha256,
-            size=upload.size,
-            url=f"{INTERNAL_UPLOADS}/{upload.sha256}",
-        )
-        for upload in found
+    return tuple(map(file_ref, found))
+
+
+def file_ref(upload: Upload) -> FileRef:
+    """An upload as a file of an endpoint."""
+    return FileRef(
+        name=upload.filename,
+        sha256=upload.sha256,
+        size=upload.size,
+        url=f"{INTERNAL_UPLOADS}/{upload.sha256}",
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import delete as delete_rows
 from sqlalchemy import or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,7 +17,7 @@ from etlfabric_core.db.pages import Page, PageRequest, fetch_page
 from etlfabric_core.db.scope import get_owned, org_select, platform_select
 from etlfabric_core.errors import Conflict, InvalidConfig, NotFound, Problem
 from etlfabric_core.extract_load.plan import Endpoint
-from etlfabric_core.models import Connection, Node, Organization
+from etlfabric_core.models import Connection, Listing, Node, Organization
 from etlfabric_core.services import audit, warehouse
 from etlfabric_core.services import connection_fields as fields
 from etlfabric_core.slugs import SLUG, slugify
@@ -71,7 +72,7 @@ async def create(
     """
     connector = get_connector(draft.connector)
     config = await fields.checked_config(session, connector, draft.config)
-    await fields.named_addresses(config, allowed)
+    await fields.named_addresses(connector, config, allowed)
     secrets = fields.checked_secrets(connector, draft.secrets or {})
     connection = Connection(
         org_id=principal.org_id,
@@ -116,7 +117,7 @@ async def change(
     config = None
     if given.config is not None:
         config = await fields.checked_config(session, connector, given.config)
-        await fields.named_addresses(config, allowed)
+        await fields.named_addresses(connector, config, allowed)
     await _lock(session, connection)  # not while a name is looked up, which can take long
     config = connection.config if config is None else config
     old = _audited(connection)
@@ -125,6 +126,7 @@ async def change(
     secrets = fields.checked_secrets(connector, fields.merged_secrets(stored, given.secrets))
     if (config, secrets) != (connection.config, stored):
         connection.status, connection.status_message = "untested", None
+        await _drop_listings(session, connection)
     connection.name = given.name or connection.name
     connection.config = config
     if secrets != stored:
@@ -157,6 +159,7 @@ async def delete(session: AsyncSession, principal: Principal, id: int) -> None:
             problems=[Problem("uses the connection", node=name) for name in names],
         )
     connection.deleted_at = clock.now()
+    await _drop_listings(session, connection)
     await session.flush()
     await audit.record(session, principal, "delete", connection, old=_audited(connection))
 
@@ -184,7 +187,7 @@ async def resolve_endpoint(
         config=connection.config,
         secrets=secrets,
         files=await fields.file_refs(session, connection.config),
-        addresses=await fields.addresses(connection.config, allowed),
+        **await fields.addresses(get_connector(connection.connector), connection.config, allowed),
     )
 
 
@@ -201,18 +204,6 @@ async def probed_endpoint(
     return await resolve_endpoint(session, connection, box=box, allowed=allowed)
 
 
-async def note_test(session: AsyncSession, id: int, *, ok: bool, message: str) -> None:
-    """Keeps the outcome of a test.
-
-    Raises:
-        NotFound: the connection was deleted meanwhile.
-    """
-    connection = await get_owned(session, Connection, id)
-    connection.status = "connected" if ok else "error"
-    connection.status_message = message
-    await session.flush()
-
-
 async def draft_endpoint(session: AsyncSession, draft: Draft, *, allowed: AllowList) -> Endpoint:
     """The endpoint of a connection that is not saved, checked like one that is.
 
@@ -227,7 +218,7 @@ async def draft_endpoint(session: AsyncSession, draft: Draft, *, allowed: AllowL
         config=config,
         secrets=fields.checked_secrets(connector, draft.secrets or {}),
         files=await fields.file_refs(session, config),
-        addresses=await fields.named_addresses(config, allowed),
+        **await fields.named_addresses(connector, config, allowed),
     )
 
 
@@ -241,6 +232,10 @@ async def _lock(session: AsyncSession, connection: Connection) -> None:
     await session.refresh(connection, with_for_update={"key_share": True})
     if connection.deleted_at is not None:
         raise NotFound(f"connection {connection.id} does not exist", hint="it was deleted just now")
+
+
+async def _drop_listings(session: AsyncSession, connection: Connection) -> None:
+    await session.execute(delete_rows(Listing).where(Listing.connection_id == connection.id))
 
 
 def _sealed(box: SecretBox, org_id: int, secrets: Mapping[str, str]) -> bytes | None:

@@ -16,7 +16,7 @@ from etlfabric_core.db.engine import Sessions
 from etlfabric_core.db.scope import org_session, platform_session
 from etlfabric_core.errors import TransientError
 from etlfabric_core.models import Connection, Organization
-from etlfabric_core.services import audit, connections, warehouse
+from etlfabric_core.services import audit, connections, mask_keys, warehouse
 
 BATCH = 100
 POLL_SECONDS = 0.2
@@ -39,6 +39,7 @@ class Sealed:
 
 SEALED = (
     Sealed(Connection.secrets, Connection.org_id, connections.SECRETS_FIELD),
+    Sealed(Organization.mask_key, Organization.id, mask_keys.FIELD),
     Sealed(Organization.warehouse_password, Organization.id, warehouse.PASSWORD_FIELD),
 )
 

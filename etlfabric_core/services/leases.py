@@ -4,6 +4,7 @@ The database's clock decides, under the lock of the row: services and workers ma
 the time.
 """
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -105,6 +106,46 @@ async def release(session: AsyncSession, place: Place, request: LeaseRequest) ->
     return Lease(epoch=row.epoch, expires_at=now)
 
 
+async def hold(session: AsyncSession, org_id: int, node_id: int) -> tuple[int, str]:
+    """Makes the caller, which is no task, the one writer of a pipeline for `LIFETIME`.
+
+    Returns:
+        The epoch, and the name to `give_back` with.
+
+    Raises:
+        Conflict: a task is loading the pipeline.
+    """
+    row = await _row(session, org_id, node_id)
+    now = await _now(session)
+    if row.holder and row.expires_at is not None and row.expires_at > now:
+        raise Conflict(
+            "a run is loading this pipeline", hint="wait until it is over, or cancel it; then retry"
+        )
+    holder = Holder("service", 1, secrets.token_hex(8))
+    row.epoch += 1
+    row.holder, row.expires_at = str(holder), now + LIFETIME
+    await session.flush()
+    return row.epoch, row.holder
+
+
+async def give_back(session: AsyncSession, org_id: int, node_id: int, holder: str) -> None:
+    """Ends what `hold` began, unless somebody took over after its time."""
+    row = await _row(session, org_id, node_id)
+    if row.holder == holder:
+        row.holder = row.expires_at = None
+        await session.flush()
+
+
+async def is_held(session: AsyncSession, node_id: int) -> bool:
+    """Whether somebody may write the pipeline's tables at this moment."""
+    held = org_select(PipelineLease).where(
+        PipelineLease.node_id == node_id,
+        PipelineLease.holder.is_not(None),
+        PipelineLease.expires_at > func.clock_timestamp(),
+    )
+    return await session.scalar(held) is not None
+
+
 def _refuse_fenced(row: PipelineLease, request: LeaseRequest) -> None:
     if row.epoch != request.epoch or row.holder != str(Holder.of(request)):
         raise Conflict(
@@ -115,8 +156,11 @@ def _refuse_fenced(row: PipelineLease, request: LeaseRequest) -> None:
 
 
 async def _locked(session: AsyncSession, place: Place, run: RunRef) -> PipelineLease:
+    return await _row(session, place.organization.id, await _node_id(session, place, run))
+
+
+async def _row(session: AsyncSession, org_id: int, node_id: int) -> PipelineLease:
     """The pipeline's row, made if need be, locked until the transaction ends."""
-    org_id, node_id = place.organization.id, await _node_id(session, place, run)
     await session.execute(
         insert(PipelineLease)
         .values(org_id=org_id, node_id=node_id, epoch=0)

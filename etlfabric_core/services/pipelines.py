@@ -1,20 +1,21 @@
 """Pipelines: nodes that load a source into a dataset."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_core.access.principal import Principal
 from etlfabric_core.connectors import get_connector
-from etlfabric_core.connectors.record import Direction
+from etlfabric_core.connectors.record import Direction, NoOptions, parse
 from etlfabric_core.db.pages import Page, PageRequest, fetch_page
 from etlfabric_core.db.scope import get_owned
 from etlfabric_core.errors import InvalidConfig, Problem
 from etlfabric_core.graph.checks import one_writer_per_table
 from etlfabric_core.graph.configs import PipelineConfig
 from etlfabric_core.models import Connection, Node, Workflow
-from etlfabric_core.services import nodes, warehouse, workflow_state
+from etlfabric_core.services import nodes, source_abilities, warehouse, workflow_state
 from etlfabric_core.services.connection_fields import file_refs
 from etlfabric_core.services.nodes import NodeDraft
 from etlfabric_core.services.warehouse import Warehouse
@@ -69,6 +70,8 @@ async def create(
     endpoints = {name: getattr(node, name) for name in FIELDS.values()}
     await _check_directions(session, endpoints)
     await _check_files(session, node)
+    await _check_options(session, node)
+    await _check_abilities(session, node)
     await nodes.add(session, principal, node)
     await _check_tables(session, principal, managed, node)
     return node
@@ -98,6 +101,8 @@ async def change(
     await _check_directions(session, given)
     await nodes.apply(session, principal, node, given)
     await _check_files(session, node)
+    await _check_options(session, node)
+    await _check_abilities(session, node)
     await _check_tables(session, principal, managed, node)
     return node
 
@@ -135,6 +140,32 @@ async def _check_files(session: AsyncSession, node: Node) -> None:
     if problems:
         hint = f"upload it to the connection, or name one of: {', '.join(known)}"
         raise InvalidConfig(problems[0].message, hint=hint, problems=problems)
+
+
+async def _check_options(session: AsyncSession, node: Node) -> None:
+    """The options of every resource are those of its connector."""
+    connection = await get_owned(session, Connection, node.source_connection_id or 0)
+    model = get_connector(connection.connector).resource_options or NoOptions
+    problems: list[Problem] = []
+    for place, resource in enumerate(PipelineConfig.model_validate(node.config).resources):
+        try:
+            parse(model, resource.options)
+        except InvalidConfig as error:
+            field = f"config.resources.{place}.options"
+            problems += [replace(one, field=f"{field}.{one.field}") for one in error.problems]
+    if problems:
+        raise InvalidConfig(
+            f"{problems[0].field}: {problems[0].message}",
+            hint="correct the fields named in `problems`",
+            problems=problems,
+        )
+
+
+async def _check_abilities(session: AsyncSession, node: Node) -> None:
+    """The source can do what the configuration asks of it."""
+    connection = await get_owned(session, Connection, node.source_connection_id or 0)
+    config = PipelineConfig.model_validate(node.config)
+    source_abilities.require(get_connector(connection.connector), config)
 
 
 async def _check_tables(

@@ -16,7 +16,7 @@ from etlfabric_core.files.storage import Storage
 from etlfabric_core.graph.configs import PipelineConfig
 from etlfabric_core.graph.kinds import get_kind
 from etlfabric_core.models import Connection, Revision
-from etlfabric_core.services import connections, warehouse
+from etlfabric_core.services import connections, mask_keys, warehouse
 from etlfabric_core.services.dag_ids import Place
 from etlfabric_core.services.publishing import BLOBS
 from etlfabric_core.services.warehouse import Warehouse
@@ -79,12 +79,13 @@ async def _load_plan(
     if node.source_connection_id is None:
         raise InvalidConfig(f"node '{run.node}' has no source", hint="choose one and publish")
     source = await get_owned(session, Connection, node.source_connection_id)
-    destination = await _destination(session, node.destination_connection_id)
+    destination = await destination_of(session, node)
     dataset = node.dataset
     if destination.managed:
         dataset = await warehouse.ensure_dataset(keys.warehouse, slug, dataset)
+    config = PipelineConfig.model_validate(node.config)
     return LoadPlan(
-        pipeline=f"{slug}_{run.node}",
+        pipeline=pipeline_name(slug, run.node),
         source=await connections.resolve_endpoint(
             session, source, box=keys.box, allowed=keys.allowed
         ),
@@ -92,14 +93,25 @@ async def _load_plan(
             session, destination, box=keys.box, allowed=keys.allowed
         ),
         dataset=dataset,
-        config=PipelineConfig.model_validate(node.config),
+        config=config,
         window=_window(run),
+        mask_key=await mask_keys.for_pipeline(session, keys.box, place.organization, config),
     )
 
 
-async def _destination(session: AsyncSession, id: int | None) -> Connection:
-    if id is not None:
-        return await get_owned(session, Connection, id)
+def pipeline_name(org_slug: str, node_slug: str) -> str:
+    """What dlt calls a pipeline; its state at the destination is kept under this name."""
+    return f"{org_slug}_{node_slug}"
+
+
+async def destination_of(session: AsyncSession, node: NodeSnapshot) -> Connection:
+    """Where a pipeline loads to: its connection, or the managed warehouse.
+
+    Raises:
+        NotFound: the connection was deleted.
+    """
+    if node.destination_connection_id is not None:
+        return await get_owned(session, Connection, node.destination_connection_id)
     managed = await session.scalar(org_select(Connection).where(Connection.managed))
     if managed is None:
         raise NotFound("the organization has no managed warehouse")

@@ -143,7 +143,7 @@ async def first_rows(
         UpstreamUnavailable: the warehouse cannot be reached.
         TerminalError: it took too long.
     """
-    async with _one_table(managed, login, place) as (connection, table):
+    async with one_table(managed, login, place) as (connection, table):
         return await read_rows(connection, table, limit=limit)
 
 
@@ -155,12 +155,12 @@ async def count_rows(managed: Warehouse, login: WarehouseLogin, place: Place) ->
         UpstreamUnavailable: the warehouse cannot be reached.
         TerminalError: it took too long.
     """
-    async with _one_table(managed, login, place) as (connection, table):
+    async with one_table(managed, login, place) as (connection, table):
         return int(await connection.fetchval(f"SELECT count(*) FROM {table}"))  # noqa: S608
 
 
 @asynccontextmanager
-async def _one_table(
+async def one_table(
     managed: Warehouse, login: WarehouseLogin, place: Place
 ) -> AsyncIterator[tuple[Any, str]]:
     """A reading connection and the table's name, quoted by PostgreSQL itself.

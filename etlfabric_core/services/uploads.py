@@ -32,7 +32,7 @@ async def store(
         TooLarge: more than `max_bytes`.
         InvalidConfig: there are no bytes.
     """
-    stored = await storage.put_stream(_folder(principal.org_id), pieces, max_bytes=max_bytes)
+    stored = await storage.put_stream(folder(principal.org_id), pieces, max_bytes=max_bytes)
     if stored.size == 0:
         raise InvalidConfig(
             "file: it is empty",
@@ -52,7 +52,7 @@ async def create(
     """
     upload = Upload(
         org_id=principal.org_id,
-        filename=_checked_name(filename),
+        filename=checked_name(filename),
         storage_key=stored.key,
         sha256=stored.sha256,
         size=stored.size,
@@ -111,16 +111,16 @@ async def delete(session: AsyncSession, principal: Principal, id: int) -> None:
 
 
 async def materialize(
-    storage: Storage, org_id: int, files: Iterable[FileRef], folder: Path
+    storage: Storage, org_id: int, files: Iterable[FileRef], into: Path
 ) -> dict[str, Path]:
-    """The files on local disk by name; downloaded into `folder` where the storage is remote.
+    """The files on local disk by name; downloaded into `into` where the storage is remote.
 
     Raises:
         NotFound: the bytes of one are gone.
     """
     return {
         file.name: await to_thread.run_sync(
-            storage.local, f"{_folder(org_id)}/{file.sha256}", folder / file.sha256
+            storage.local, f"{folder(org_id)}/{file.sha256}", into / file.sha256
         )
         for file in files
     }
@@ -128,15 +128,20 @@ async def materialize(
 
 def forget(storage: Storage, org_id: int) -> None:
     """Removes the bytes of every upload that an organization ever had."""
-    storage.delete_folder(_folder(org_id))
+    storage.delete_folder(folder(org_id))
 
 
-def _folder(org_id: int) -> str:
+def folder(org_id: int) -> str:
+    """Where the storage keeps the files of an organization."""
     return f"uploads/{org_id}"
 
 
-def _checked_name(filename: str) -> str:
-    """The last part of what the browser says, as text to show; it never names a path."""
+def checked_name(filename: str) -> str:
+    """The last part of what the browser says, as text to show; it never names a path.
+
+    Raises:
+        InvalidConfig: nothing is left of it, or it is too long.
+    """
     name = UNPRINTABLE.sub("", re.split(r"[/\\]", filename)[-1]).strip()
     if not name or len(name) > MAX_NAME:
         raise InvalidConfig(

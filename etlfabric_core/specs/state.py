@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from etlfabric_core.graph.checks import Graph, GraphNode
-from etlfabric_core.graph.configs import Config, PipelineConfig
+from etlfabric_core.graph.columns import Config
+from etlfabric_core.graph.configs import PipelineConfig
 from etlfabric_core.graph.kinds import KINDS
 from etlfabric_core.graph.reads import reads_of
 from etlfabric_core.graph.topology import EdgePair

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import (
     DownstreamTasksSkipped,
 )
 from airflow.sdk.log import mask_secret, redact
+from airflow.sdk.timezone import parse as parse_date
 
 from etlfabric_airflow import workspace
 from etlfabric_airflow.lease import KeptLease
@@ -60,6 +61,9 @@ class FabricOperator(BaseOperator):
 class BeginTask(FabricOperator):
     """The first task: skips in one step whatever a partial run leaves out.
 
+    In a backfill with `conf` {"on_failure": "stop", "from": date} it fails when a window since
+    that date has failed: none is begun behind a gap.
+
     `members` maps a node's slug to its task ids, `select` is what a partial schedule runs, and
     `skip_late` says that a missed slot is not made up for.
     """
@@ -74,9 +78,10 @@ class BeginTask(FabricOperator):
 
     def execute(self, context: Context) -> None:
         """Raises:
-        AirflowFailException: `conf.select` is not a list of nodes of this workflow.
+        AirflowFailException: `conf` makes no sense, or the backfill is to stop.
         DownstreamTasksSkipped: Airflow's way of saying which tasks to skip.
         """
+        refuse_behind_a_failure(context)
         left_out = self.left_out(context)
         if left_out:
             raise DownstreamTasksSkipped(tasks=left_out)
@@ -100,6 +105,28 @@ class BeginTask(FabricOperator):
         if not self.skip_late or run.run_type != "scheduled" or run.run_after is None:
             return False
         return (clock.now() - run.run_after).total_seconds() > LATE_SECONDS
+
+
+def refuse_behind_a_failure(context: Context) -> None:
+    """In a backfill that is to stop, no window begins behind one of its period that has failed.
+
+    Raises:
+        AirflowFailException: one has, or `conf` does not say since when.
+    """
+    run = context["dag_run"]
+    conf = run.conf or {}
+    if run.run_type != "backfill" or conf.get("on_failure") != "stop":
+        return
+    try:
+        since = parse_date(str(conf.get("from")))
+    except ValueError as error:
+        raise AirflowFailException('conf: "on_failure": "stop" needs "from", a date') from error
+    earlier = context["ti"].get_previous_dagrun(state="failed")
+    if earlier is not None and earlier.logical_date >= since:
+        raise AirflowFailException(
+            f"the window of {earlier.logical_date.isoformat()} failed, so this one is not begun:"
+            " mend the cause, then resume the backfill"
+        )
 
 
 class EndTask(FabricOperator):
@@ -225,6 +252,8 @@ def _secrets(answer: RunContext) -> Iterator[str]:
     if isinstance(answer.plan, LoadPlan):
         yield from answer.plan.source.secrets.values()
         yield from answer.plan.destination.secrets.values()
+        if answer.plan.mask_key:
+            yield answer.plan.mask_key
     else:
         yield answer.plan.login.password
 

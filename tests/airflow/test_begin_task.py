@@ -1,7 +1,9 @@
 """The first task: what a run leaves out is skipped in one step."""
 
-from datetime import timedelta
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -56,3 +58,40 @@ def test_a_missed_slot_is_skipped_where_the_schedule_says_so() -> None:
     assert task.left_out(context("scheduled", run_after=late)) == everything
     assert task.left_out(context("scheduled")) == []
     assert task.left_out(context("manual", run_after=late)) == []
+
+
+FAILED = datetime(2024, 1, 3, tzinfo=UTC)
+
+
+@pytest.mark.feature("X5")
+@pytest.mark.parametrize(
+    ("run_type", "conf", "stops"),
+    [
+        ("backfill", {"on_failure": "stop", "from": "2024-01-01"}, True),
+        ("backfill", {"on_failure": "stop", "from": "2024-01-03T00:00:00+00:00"}, True),
+        ("backfill", {"on_failure": "stop", "from": "2024-01-04"}, False),
+        ("backfill", {"on_failure": "continue", "from": "2024-01-01"}, False),
+        ("backfill", {}, False),
+        ("scheduled", {"on_failure": "stop", "from": "2024-01-01"}, False),
+    ],
+)
+def test_no_window_begins_behind_one_that_failed(
+    begin: BeginTask, run_type: str, conf: dict[str, str], stops: bool
+) -> None:
+    window = context(run_type, conf=conf)
+    failed = SimpleNamespace(logical_date=FAILED)
+    window["ti"].get_previous_dagrun = lambda state: failed if state == "failed" else None
+    with pytest.raises(AirflowFailException, match="not begun") if stops else nullcontext():
+        begin.execute(window)
+
+
+def test_the_first_window_begins(begin: BeginTask) -> None:
+    window = context("backfill", conf={"on_failure": "stop", "from": "2024-01-01"})
+    window["ti"].get_previous_dagrun = lambda state: None
+    begin.execute(window)
+
+
+@pytest.mark.parametrize("since", [{}, {"from": "soon"}])
+def test_a_stop_without_a_beginning_makes_no_sense(begin: BeginTask, since: dict[str, str]) -> None:
+    with pytest.raises(AirflowFailException, match="needs"):
+        begin.execute(context("backfill", conf={"on_failure": "stop", **since}))

@@ -52,10 +52,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup
 from airflow.providers.standard.operators.python import PythonOperator
+from etlfabric_airflow.tasks import refuse_behind_a_failure
 
 FLAGS = Path({flags!r})
 
-def flights():
+def flights(**context):
+    refuse_behind_a_failure(context)  # as the first task of our DAGs does
     print("loading flights of {dag_id}")
     if not (FLAGS / "mended").exists():
         raise ValueError("the source is broken")

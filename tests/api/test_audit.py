@@ -24,7 +24,21 @@ from tests.api.other_service import other_service
 
 PATH = "/api/v1/connections"
 AUDIT = "/api/v1/audit"
-CONFIGS = {"postgres": {"host": "127.0.0.1", "port": 1, "database": "d", "user": "u"}}
+SERVER = {"host": "127.0.0.1", "port": 1, "database": "d", "user": "u"}
+WEB = "http://127.0.0.1:1"
+CONFIGS: dict[str, dict[str, Any]] = {
+    "postgres": SERVER,
+    "mysql": SERVER,
+    "mssql": SERVER,
+    "clickhouse": SERVER,
+    "redshift": SERVER,
+    "snowflake": {"account": "org-acct", "user": "u", "database": "d", "warehouse": "w"},
+    "bigquery": {"project": "a-project", "dataset": "d"},
+    "s3": {"bucket": "a-bucket", "endpoint_url": WEB},
+    "rest": {"base_url": WEB},
+    "github": {"owner": "o", "repository": "r", "base_url": WEB},
+    "stripe": {"base_url": WEB},
+}
 MANY = 100_000
 
 

@@ -66,10 +66,12 @@ async def test_create_test_discover(make_org: MakeOrg, source: dict[str, Any]) -
     assert tested["ok"] is True, tested
     after = (await owner.get(f"{PATH}/{made['id']}")).json()
     assert after["status"] == "connected"
-    found = (await owner.get(f"{PATH}/{made['id']}/resources")).json()["items"]
-    orders = next(item for item in found if item["name"] == "orders")
-    assert orders["primary_key"] == ["id"]
-    assert "at" in orders["cursor_candidates"]
+    one = f"{PATH}/{made['id']}"
+    (orders,) = (await owner.get(f"{one}/tables")).json()["items"]
+    assert (orders["schema"], orders["name"], orders["kind"]) == ("public", "orders", "table")
+    columns = (await owner.get(f"{one}/columns", params={"table": orders["source"]})).json()
+    assert columns["primary_key"] == ["id"]
+    assert "at" in columns["cursor_candidates"]
 
 
 @pytest.mark.feature("A16")
@@ -113,7 +115,8 @@ async def test_a_secret_never_comes_out(
         await owner.get(one),
         await owner.patch(one, json={"name": "Other"}),
         await owner.post(f"{one}/test"),
-        await owner.get(f"{one}/resources"),
+        await owner.get(f"{one}/tables"),
+        await owner.get(f"{one}/tests"),
         await owner.post(PATH, json=body(source)),
         await owner.post(PATH, json=body(source, secrets={"password": [CANARY]})),
         await owner.post(PATH, json=body(source, name="n2", secrets={"unknown": CANARY})),
@@ -122,7 +125,7 @@ async def test_a_secret_never_comes_out(
     for answer in answers:
         assert CANARY not in answer.text
     admin = await asyncpg.connect(database.url("etlfabric"))
-    for table in ("connection", "audit_entry"):
+    for table in ("connection", "connection_test", "listing", "audit_entry"):
         dump = await admin.fetchval(f'SELECT json_agg(t)::text FROM "{table}" t')
         assert CANARY not in dump
         assert CANARY.encode().hex() not in dump
@@ -279,7 +282,7 @@ async def test_the_managed_warehouse_stays(make_org: MakeOrg) -> None:
 async def test_another_organization_sees_nothing(two_orgs: TwoOrgs, source: dict[str, Any]) -> None:
     made = await created(two_orgs.b, source)
     a, one, missing = two_orgs.a, f"{PATH}/{made['id']}", f"{PATH}/999999999"
-    for method, suffix in (("GET", ""), ("DELETE", ""), ("POST", "/test"), ("GET", "/resources")):
+    for method, suffix in (("GET", ""), ("DELETE", ""), ("POST", "/test"), ("GET", "/tables")):
         foreign = await a.request(method, one + suffix)
         nothing = await a.request(method, missing + suffix)
         assert foreign.status_code == nothing.status_code == 404

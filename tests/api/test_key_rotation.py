@@ -37,7 +37,7 @@ from tests.api.conftest import PASSWORDS
 API = "/api/v1"
 ROTATIONS = int(os.environ.get("ETLFABRIC_ROTATIONS", "3"))
 SECRET = "opened-by-every-key-there-ever-was"
-HASHES = {"token_hash", "secret_hash", "hash", "signature"}
+HASHES = {"token_hash", "secret_hash", "hash", "signature", "fingerprint"}
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,9 @@ async def test_a_name_that_moves_inside_after_it_was_saved(
     changed = {"config": draft("rebinding.example", canary.port)["config"]}
     for answer in (
         await owner.post(f"{one}/test"),
-        await owner.get(f"{one}/resources"),
+        await owner.get(f"{one}/tables"),
+        await owner.post(f"{one}/preview", json={"table": "orders"}),
+        await owner.post(f"{one}/profile", json={"table": "orders"}),
         await owner.patch(one, json=changed),
     ):
         assert answer.status_code == 422, answer.text
@@ -128,7 +130,9 @@ async def test_a_name_that_moves_inside_after_it_was_saved(
 
 
 @pytest.mark.feature("A20", "B7")
-@pytest.mark.parametrize("ask", ["unsaved", "test", "resources"])
+@pytest.mark.parametrize(
+    "ask", ["unsaved", "test", "schemas", "tables", "columns", "preview", "profile"]
+)
 async def test_a_name_that_moves_between_check_and_use(
     make_org: MakeOrg, names: Names, canary: Canary, ask: str
 ) -> None:
@@ -139,7 +143,11 @@ async def test_a_name_that_moves_between_check_and_use(
             f"{PATH}/test", json=draft("rebinding.example", canary.port)
         ),
         "test": lambda one: owner.post(f"{one}/test"),
-        "resources": lambda one: owner.get(f"{one}/resources"),
+        "schemas": lambda one: owner.get(f"{one}/schemas"),
+        "tables": lambda one: owner.get(f"{one}/tables"),
+        "columns": lambda one: owner.get(f"{one}/columns", params={"table": "orders"}),
+        "preview": lambda one: owner.post(f"{one}/preview", json={"table": "orders"}),
+        "profile": lambda one: owner.post(f"{one}/profile", json={"table": "orders"}),
     }
     one = f"{PATH}/{(await saved(owner, names, canary))['id']}"
     names.answers["rebinding.example"] = [OPENED, CLOSED]

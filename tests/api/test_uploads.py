@@ -118,8 +118,8 @@ async def test_files_of_a_connection(make_org: MakeOrg) -> None:
     assert made["direction"] == "source"
     one = f"/api/v1/connections/{made['id']}"
     assert (await owner.post(f"{one}/test")).json()["ok"] is True
-    found = (await owner.get(f"{one}/resources")).json()["items"]
-    assert [item["name"] for item in found] == ["people.csv", "pets.csv"]
+    found = (await owner.get(f"{one}/tables")).json()["items"]
+    assert [item["source"] for item in found] == ["people.csv", "pets.csv"]
     assert (await owner.delete(f"{PATH}/{ids[0]}")).status_code == 409
     again = await sent(owner, "people.csv", b"id\n3\n")
     doubled = body | {"name": "Twice", "config": {"uploads": [ids[0], again]}}

@@ -117,7 +117,7 @@ async def test_a_view_makes_the_service_read_nothing(wall: Wall) -> None:
 async def test_a_pipeline_reads_nothing_of_the_neighbour(wall: Wall) -> None:
     """The managed warehouse as a source, with the neighbour's names."""
     managed = (await wall.a.get("/api/v1/connections")).json()["items"][0]
-    found = await wall.a.get(f"/api/v1/connections/{managed['id']}/resources")
+    found = await wall.a.get(f"/api/v1/connections/{managed['id']}/tables")
     assert found.status_code == 200
     assert f"{wall.a.slug}_raw.people" in found.text
     assert f"{wall.b.slug}_raw" not in found.text

@@ -53,7 +53,7 @@ def fields(answer: Any) -> set[str]:
     return {problem["field"] for problem in answer.json()["problems"]}
 
 
-@pytest.mark.feature("C1", "C8", "B6")
+@pytest.mark.feature("C1", "C8", "B6", "D10")
 async def test_a_pipeline_is_made_read_changed_and_deleted(make_org: Any) -> None:
     client = await make_org()
     made = await make_pipeline(client)

@@ -106,6 +106,7 @@ def _sealed(stack: Stack) -> Iterator[tuple[bytes, dict[str, Any]]]:
     """Everything in the database that is sealed, with its place."""
     columns = {
         ("connection", "secrets"): "org_id",
+        ("organization", "mask_key"): "id",
         ("organization", "warehouse_password"): "id",
     }
     with psycopg.connect(stack.superuser_url("etlfabric")) as database:

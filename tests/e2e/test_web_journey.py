@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.feature("A3", "B9", "C2", "D1", "D11", "F4", "F5", "G4")
+@pytest.mark.feature("A3", "B9", "C2", "D1", "D10", "D11", "F4", "F5", "G4")
 def test_from_a_csv_file_to_rows_and_back_from_broken_sql(stack: Stack, chromium: Browser) -> None:
     """Sign up, load a file, transform it, run, see the rows; break the SQL and mend it."""
     page = chrome.new_page(chromium, stack)
@@ -53,8 +53,11 @@ def connect_file(page: Page) -> None:
 def make_pipeline(page: Page) -> None:
     page.get_by_role("link", name="New pipeline from it").click()
     page.get_by_role("checkbox", name="Load people.csv").check()
-    expect(page.get_by_role("textbox", name="Table of people.csv")).to_have_value("people")
+    page.get_by_role("button", name="Next").click()
     page.get_by_label("Pipeline name").fill("People")
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_role("textbox", name="Table of people.csv")).to_have_value("people")
+    page.get_by_role("button", name="Next").click()
     page.get_by_role("button", name="Save pipeline").click()
     expect(page.get_by_role("heading", level=1, name="People")).to_be_visible()
 

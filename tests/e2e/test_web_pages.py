@@ -5,12 +5,15 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e import browser as chrome
 from tests.e2e.running import Stack
 from tests.e2e.web_shop import Shop, open_shop
 
+STICKING_OUT = """[...document.querySelectorAll("main *")]
+    .filter((one) => one.scrollWidth > innerWidth && getComputedStyle(one).overflowX === "visible")
+    .slice(-3).map((one) => `${one.tagName}.${one.className}`)"""
 PHONE = {"width": 390, "height": 844}
 SHOWN_IN_EVERY_WAY = ("home", "pipeline", "transformation", "workflow", "run-tables")
 SETTINGS = {
@@ -98,11 +101,99 @@ def test_nothing_is_cut_off_on_a_phone(stack: Stack, chromium: Browser, shop: Sh
     for name, (address, text) in (shop.views | SETTINGS).items():
         visit(page, name, address, text)
         keep(page, f"{name}-phone")
-        width = page.evaluate("document.documentElement.scrollWidth")
-        if width > PHONE["width"]:
-            wide[name] = width
-    assert not wide, wide
+        if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
+            wide[name] = page.evaluate(STICKING_OUT)
+    assert wide == {}
     page.context.close()
+
+
+@pytest.mark.feature("C2", "C4", "C5", "C9", "C10")
+def test_the_wizard_leads_from_a_source_to_a_pipeline(
+    stack: Stack, chromium: Browser, shop: Shop
+) -> None:
+    """Each step without a finding of axe; what was set is what is saved."""
+    page = chrome.new_page(chromium, stack)
+    chrome.sign_in(page, shop.account)
+    found: dict[str, list[str]] = {}
+    page.goto(f"/pipelines/new?source={shop.connection}")
+    page.get_by_role("checkbox", name="Load orders.csv").check()
+    step(page, found, "pipeline-resources")
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_role("alert")).to_contain_text("Give the pipeline a name")
+    page.get_by_label("Pipeline name").fill("Wizard")
+    page.get_by_label("Dataset").fill("wizard")
+    step(page, found, "pipeline-destination")
+    choose(page, "How orders.csv is loaded", "merge: update by key")
+    page.get_by_role("button", name="Settings of orders.csv").click()
+    chosen = page.get_by_role("dialog")
+    choose(page, "Strategy", "upsert: the old row is updated")
+    chosen.get_by_label("Key", exact=True).click()
+    page.get_by_role("option", name="customer_id").click()
+    page.keyboard.press("Escape")
+    doubled = chosen.get_by_role("table", name="Values that several rows share")
+    expect(doubled.get_by_role("row")).not_to_have_count(0)
+    expect(chosen.get_by_role("alert")).to_contain_text("does not tell its rows apart")
+    add_filter(page, chosen)
+    chosen.get_by_role("tab", name="Columns").click()
+    choose(page, "Mask of customer_id", "hash: the same text for the same value")
+    chosen.get_by_role("tab", name="Rules").click()
+    choose(page, "A row that does not fit", "is put aside with its reason")
+    choose(page, "New columns", "freeze: the load fails before it writes")
+    look(page, found, "pipeline-settings")
+    page.get_by_role("button", name="Close the settings").click()
+    step(page, found, "pipeline-loading")
+    expect(page.get_by_role("alert")).to_contain_text("does not tell its rows apart")
+    look(page, found, "pipeline-review")
+    page.get_by_role("button", name="Save pipeline").click()
+    expect(page.get_by_role("heading", level=1, name="Wizard")).to_be_visible()
+    assert not found, found
+    saved = shop.account.get(f"/pipelines/{chrome.number_in(page.url)}")
+    assert saved["config"]["resources"][0] == SAVED | saved["config"]["resources"][0]
+    assert not page.__dict__.get("errors")
+    page.context.close()
+
+
+SAVED = {
+    "name": "orders",
+    "write_disposition": "merge",
+    "merge_strategy": "upsert",
+    "primary_key": ["customer_id"],
+    "filters": [{"column": "id", "op": "lte", "value": 100}],
+    "columns": {"customer_id": {"mask": "hash"}},
+    "on_bad_row": "quarantine",
+    "contract": {"columns": "freeze"},
+}
+
+
+def step(page: Page, found: dict[str, list[str]], name: str) -> None:
+    """Looks at a step of the wizard and goes on to the next."""
+    look(page, found, name)
+    page.get_by_role("button", name="Next").click()
+
+
+def look(page: Page, found: dict[str, list[str]], name: str) -> None:
+    """Keeps a picture of the page, and what axe finds on it."""
+    chrome.settled(page)
+    keep(page, f"{name}-light")
+    if wrong := chrome.violations(page):
+        found[name] = wrong
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label, exact=True).or_(
+        page.get_by_role("textbox", name=label, exact=True)
+    ).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def add_filter(page: Page, settings: Locator) -> None:
+    settings.get_by_role("tab", name="Filters").click()
+    settings.get_by_role("button", name="Add a filter").click()
+    settings.get_by_label("Column of filter 1").fill("id")
+    page.keyboard.press("Escape")
+    choose(page, "Type of filter 1", "number")
+    choose(page, "Comparison of filter 1", "is at most")
+    settings.get_by_label("Value of filter 1").fill("100")
 
 
 @pytest.mark.feature("A4", "A6")

@@ -7,7 +7,11 @@ from urllib.parse import quote
 
 from tests.e2e.running import Account, Stack
 
-CUSTOMERS = ("id,name,country", "1,Ada,GB", "2,Grace,US", "3,Edsger,NL", "4,Barbara,US")
+CUSTOMERS = (
+    "id,name,country",
+    *("1,Ada,GB", "2,Grace,US", "3,Edsger,NL", "4,Barbara,US"),
+    "five,Nobody,XX",  # is put aside: this is no number
+)
 STATES = ("paid", "open", "sent")
 STAGING = """select
     id::int as order_id,
@@ -37,26 +41,45 @@ class Shop:
     def views(self) -> dict[str, tuple[str, str]]:
         """By name: an address, and a text that only the right view shows."""
         run = f"/runs/{quote(self.run['dag_id'])}/{quote(self.run['run_id'], safe='')}"
+        connection = f"/connections/{self.connection}"
+        tables = f"{connection}?tab=tables&table=orders.csv"
         model, flow = f"/transformations/{self.model}", f"/workflows/{self.workflow}"
         return {
             "home": ("/", "Last runs"),
             "connections": ("/connections?q=shop", "shop files"),
             "connector-choice": ("/connections/new", "PostgreSQL"),
             "connection-new": ("/connections/new?connector=postgres", "Password"),
-            "connection": (f"/connections/{self.connection}", "orders.csv"),
+            "connection": (connection, "orders.csv"),
+            "connection-tables": (f"{connection}?tab=tables", "Choose a table"),
+            "connection-columns": (tables, "not timestamps"),
+            "connection-rows": (
+                f"{tables}&pane=preview",
+                "first 50",
+            ),
+            "connection-profile": (
+                f"{tables}&pane=profile",
+                "Of all",
+            ),
+            "connection-tests": (f"{connection}?tab=tests", "Answer after"),
             "pipelines": ("/pipelines", "2 resources from shop files"),
             "pipeline-new": (f"/pipelines/new?source={self.connection}", "orders.csv"),
             "pipeline": (f"/pipelines/{self.pipeline}", "customers.csv"),
+            "pipeline-rejected": (
+                f"/pipelines/{self.pipeline}?tab=rejected&table=customers",
+                "not an integer",
+            ),
             "transformations": ("/transformations?q=stg", "stg_orders"),
             "transformation-new": ("/transformations/new", "Available tables"),
             "transformation": (model, "order_id"),
             "transformation-tests": (f"{model}?tab=tests", "Add a column test"),
             "transformation-preview": (f"{model}?tab=preview", "2026-01-02"),
             "transformation-failures": (f"{model}?tab=failures", "row, as warn"),
+            "pipeline-state": (f"/pipelines/{self.pipeline}?tab=state", "Loaded up to"),
             "workflows": ("/workflows", "revision 1"),
             "workflow": (f"{flow}?node=stg_orders", "Run only this"),
             "workflow-edges": (f"{flow}?tab=edges", "ref() or source()"),
             "workflow-schedules": (f"{flow}?tab=schedules", "New schedule"),
+            "workflow-backfill": (f"{flow}?tab=backfill", "New backfill"),
             "workflow-revisions": (f"{flow}?tab=revisions", "in force"),
             "runs": (f"/runs?workflow={self.workflow}&state=success", "manual"),
             "run": (run, "begin"),
@@ -84,7 +107,12 @@ def open_shop(stack: Stack, organization: str) -> Shop:
     """Makes it through the API and runs it once."""
     account = stack.sign_up(organization)
     customers = "\n".join(CUSTOMERS).encode()
-    pipeline = account.csv_pipeline("shop", {"orders": orders(), "customers": customers})
+    pipeline = account.csv_pipeline(
+        "shop",
+        {"orders": orders(), "customers": customers},
+        columns={"id": {"type": "integer"}},
+        on_bad_row="quarantine",
+    )
     tests = [
         {"type": "unique", "column": "order_id"},
         {"type": "accepted_values", "column": "state", "values": STATES},
@@ -97,6 +125,7 @@ def open_shop(stack: Stack, organization: str) -> Shop:
     ]
     model = account.model("stg_orders", STAGING, tests=tests)
     account.model("sales", SALES)
+    account.post(f"/connections/{pipeline['source_connection_id']}/test")
     workflow = account.workflow()["id"]
     account.post(
         "/schedules",

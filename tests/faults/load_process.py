@@ -1,7 +1,14 @@
-"""Loads in processes of their own, to be killed, from a server that has imported everything."""
+"""Loads in processes of their own, to be killed, from a server that has imported everything.
 
+By default a few kills on a few rows. `ETLFABRIC_KILLS=50` spreads fifty evenly over append,
+replace and merge, from files and from PostgreSQL in binary, on hundreds of thousands of rows. The
+seed is printed; `ETLFABRIC_SEED` repeats a run.
+"""
+
+import math
 import multiprocessing
 import os
+import random
 import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -23,6 +30,11 @@ SERVER.set_forkserver_preload(
     ]
 )
 PATIENCE_S = 120
+WAYS = 6  # three dispositions from each of two sources
+ALL_KILLS = int(os.environ.get("ETLFABRIC_KILLS", "12"))
+KILLS = math.ceil(ALL_KILLS / WAYS)
+IS_WHOLE = ALL_KILLS >= 50
+SEED = int(os.environ.get("ETLFABRIC_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 
 
 def work(

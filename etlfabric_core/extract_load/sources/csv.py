@@ -1,22 +1,31 @@
-"""Reads CSV files, plain or zipped, as a stream.
+"""Reads uploaded CSV files, plain or packed, as a stream.
 
-Every column is text unless the resource gives it a type; staging models type the rest.
+Every column is text; a resource can give it a type, and staging models type the rest.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from etlfabric_core.connectors import csv as connector
+from etlfabric_core.connectors.files import find
 from etlfabric_core.connectors.record import Files, parse
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.plan import Endpoint
-from etlfabric_core.extract_load.source_table import Selection, SourceTable
-from etlfabric_core.extract_load.sources import csv_values
-from etlfabric_core.extract_load.sources.csv_values import CsvFile
-from etlfabric_core.graph.configs import ColumnType, PipelineConfig, ResourceConfig
+from etlfabric_core.extract_load.shape.selection import selected, with_positions
+from etlfabric_core.extract_load.source_table import Selection, SourceColumn, SourceTable
+from etlfabric_core.extract_load.sources.csv_lines import (
+    CsvFile,
+    Places,
+    explained,
+    require_closed_quotes,
+    row_ends,
+)
+from etlfabric_core.files.formats import File
+from etlfabric_core.graph.columns import ColumnType
+from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
 
 if TYPE_CHECKING:
     import pyarrow
@@ -49,67 +58,72 @@ class CsvReader:
         """The file a resource reads.
 
         Raises:
-            TerminalError: it is missing, empty, or does not have the columns that are typed.
+            TerminalError: it is missing, empty or broken.
         """
         name = resource.source or resource.name
-        path = connector.find(self.files, name)
-        names = connector.column_names(path, name, self.config)
-        if unknown := set(resource.columns) - set(names):
-            raise TerminalError(
-                f"resource '{resource.name}', columns: file '{name}' has no column "
-                f"{', '.join(sorted(unknown))}",
-                hint=f"its columns are: {', '.join(names)}",
-            )
-        columns = tuple(
-            csv_values.COLUMNS[resource.columns.get(column, ColumnType.TEXT)](column)
-            for column in names
-        )
-
-        def read(selection: Selection) -> "Iterator[pyarrow.Table]":
-            return _read(CsvFile(path, name, self.config, columns), selection)
-
-        return SourceTable(name, columns, read)
+        return file_table(find(self.files, name), name, self.config, resource.given_types)
 
 
-def _read(file: CsvFile, selection: Selection) -> "Iterator[pyarrow.Table]":
+def file_table(
+    file: File, name: str, dialect: connector.CsvDialect, types: Mapping[str, ColumnType]
+) -> SourceTable:
+    """One file as a table; filters compare its columns as of the given types.
+
+    Raises:
+        TerminalError: it is broken.
+    """
+    columns = tuple(connector.column_names(file, name, dialect))
+    texts = tuple(SourceColumn(column, "string", "text", is_time=True) for column in columns)
+    csv_file = CsvFile(file, name, dialect, columns)
+
+    def read(selection: Selection) -> "Iterator[pyarrow.Table]":
+        return selected(_batches(csv_file), texts, selection, types)
+
+    return SourceTable(name, texts, read, places=Places(csv_file).of)
+
+
+def _batches(file: CsvFile) -> "Iterator[pyarrow.Table]":
+    """All rows with their numbers."""
     from pyarrow import ArrowInvalid, Table
 
-    rows_before = int(file.config.header)
-    with connector.open_bytes(file.path, file.name) as raw:
+    rows = 0
+    with connector.open_bytes(file.file, file.name) as raw:
         counting = _QuoteCounter(raw)
         try:
             for batch in _open_csv(counting, file):
-                table = csv_values.typed(Table.from_batches([batch]), file, rows_before)
-                rows_before += table.num_rows
-                yield csv_values.selected(table, file, selection)
+                yield with_positions(Table.from_batches([batch]), rows)
+                rows += batch.num_rows
         except ArrowInvalid as error:
-            raise csv_values.explained(str(error), file) from None
+            if rows == 0 and next(row_ends(file), None) is None:
+                return  # a header whose line does not end
+            raise explained(str(error), file) from None
         except (UnicodeDecodeError, LookupError):
             raise TerminalError(
-                f"file '{file.name}' is not {file.config.encoding} text",
+                f"file '{file.name}' is not {file.dialect.encoding} text",
                 hint="set the connection's `encoding`, for example 'latin-1'",
             ) from None
     if counting.quotes % 2:
-        csv_values.require_closed_quotes(file)
+        require_closed_quotes(file)
 
 
 def _open_csv(stream: "_QuoteCounter", file: CsvFile) -> "pyarrow.csv.CSVStreamingReader":
+    import pyarrow as pa
     from pyarrow import csv
 
-    config = file.config
+    dialect = file.dialect
     return csv.open_csv(
         stream,
         csv.ReadOptions(
-            column_names=[column.name for column in file.columns],
-            skip_rows_after_names=int(config.header),
+            column_names=list(file.columns),
+            skip_rows_after_names=int(dialect.header),
             block_size=BLOCK_BYTES,
-            encoding=config.encoding,
+            encoding=dialect.encoding,
             use_threads=False,
         ),
-        csv.ParseOptions(delimiter=config.delimiter, newlines_in_values=True),
+        csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
         csv.ConvertOptions(
-            column_types={column.name: csv_values.parsed_type(column) for column in file.columns},
-            null_values=list(config.null_values),
+            column_types=dict.fromkeys(file.columns, pa.string()),
+            null_values=list(dialect.null_values),
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         ),

@@ -108,7 +108,8 @@ SCHEDULE = {
 FILES = {"name": "More", "connector": "csv", "config": {"uploads": [Ref("upload")]}}
 RUN = {"dag_id": Ref("dag"), "run_id": Ref("run")}
 TABLE = {"dataset": "raw", "table": Ref("table")}
-DATES = {"from_date": "2026-01-01", "to_date": "2026-01-01", "dry_run": True}
+DATES = {"from_date": "2026-01-01", "to_date": "2026-01-01"}
+BACKFILL = {"id": Ref("workflow"), "backfill_id": Ref("backfill")}
 REVISION = {"id": Ref("workflow"), "number": 1}
 
 # In the order in which they are tried: what ends something comes last.
@@ -139,13 +140,34 @@ CALLS: dict[str, Call] = {
     "GET /connections/{id}": by_id("connection"),
     "PATCH /connections/{id}": by_id("connection", body={"config": FILES["config"]}),
     "POST /connections/{id}/test": by_id("connection"),
-    "GET /connections/{id}/resources": by_id("connection"),
+    "GET /connections/{id}/tests": by_id("connection"),
+    "GET /connections/{id}/schemas": by_id("connection"),
+    "GET /connections/{id}/tables": by_id("connection", query={"refresh": True}),
+    "GET /connections/{id}/columns": by_id("connection", query={"table": "people.csv"}),
+    "POST /connections/{id}/preview": by_id("connection", body={"table": "people.csv"}),
+    "POST /connections/{id}/profile": by_id("connection", body={"table": "people.csv"}),
+    "POST /connections/{id}/draft": by_id(
+        "connection", body={"resource": {"name": "people", "source": "people.csv"}}
+    ),
+    "GET /connections/{id}/drift": by_id("connection", query={"upload_id": Ref("upload")}),
+    "POST /connections/compare": Call(
+        body={"dataset": "raw", "table": "people", "columns": {"id": "text"}}
+    ),
     "GET /uploads": Call(),
     "POST /uploads": Call(file=True),
+    "POST /uploads/partial": Call(body={"filename": "big.csv", "size": 9}),
+    "HEAD /uploads/partial/{id}": by_id("partial_upload"),
+    "PATCH /uploads/partial/{id}": by_id("partial_upload"),
+    # 409: nothing of it has come.
+    "POST /uploads/partial/{id}/finish": by_id("partial_upload", body={}, answers=(409,)),
     "GET /uploads/{id}/preview": by_id("upload"),
+    "GET /uploads/{id}/inspection": by_id("upload"),
     "GET /tables": Call(),
     "GET /tables/{dataset}/{table}/rows": Call(path=TABLE),
     "GET /tables/{dataset}/{table}/count": Call(path=TABLE),
+    "GET /tables/{dataset}/{table}/rejected": Call(path=TABLE),
+    "GET /tables/{dataset}/{table}/rejected/reasons": Call(path=TABLE),
+    "GET /tables/{dataset}/{table}/rejected.csv": Call(path=TABLE),
     "GET /workflows": Call(),
     "POST /workflows": Call(body={"name": "Other"}),
     "GET /workflows/{id}": by_id("workflow"),
@@ -158,6 +180,17 @@ CALLS: dict[str, Call] = {
     "POST /pipelines": Call(body=PIPELINE),
     "GET /pipelines/{id}": by_id("pipeline"),
     "PATCH /pipelines/{id}": by_id("pipeline", body={"source_connection_id": Ref("orders")}),
+    "GET /pipelines/{id}/state": by_id("pipeline"),
+    # 409: it was not loaded yet.
+    "POST /pipelines/{id}/state/reset": by_id(
+        "pipeline", body={"resource": "flights"}, answers=(409,)
+    ),
+    "POST /pipelines/{id}/state/set": by_id(
+        "pipeline", body={"resource": "flights", "value": "1"}, answers=(409,)
+    ),
+    "POST /pipelines/{id}/state/restore": by_id(
+        "pipeline", body={"load_id": "1.5"}, answers=(409,)
+    ),
     "GET /transformations": Call(query={"workflow_id": Ref("workflow")}),
     "POST /transformations": Call(body=TRANSFORMATION),
     "POST /transformations/check": Call(body={**TRANSFORMATION, "id": Ref("transformation")}),
@@ -173,7 +206,14 @@ CALLS: dict[str, Call] = {
     "GET /schedules/{id}": by_id("schedule"),
     "PATCH /schedules/{id}": by_id("schedule", body={"enabled": False}),
     "POST /workflows/{id}/runs": by_id("workflow", body={"select": ["flights"]}),
-    "POST /workflows/{id}/backfills": by_id("workflow", body=DATES),
+    "POST /workflows/{id}/backfills/plan": by_id("workflow", body=DATES),
+    # 422: no date of the schedule lies in the period.
+    "POST /workflows/{id}/backfills": by_id("workflow", body=DATES, answers=(422,)),
+    "GET /workflows/{id}/backfills": by_id("workflow"),
+    "GET /workflows/{id}/backfills/{backfill_id}": Call(path=BACKFILL),
+    # 409: it may be over, and without a failed window.
+    "POST /workflows/{id}/backfills/{backfill_id}/resume": Call(path=BACKFILL, answers=(201, 409)),
+    "POST /workflows/{id}/backfills/{backfill_id}/cancel": Call(path=BACKFILL, answers=(200, 409)),
     "GET /runs": Call(query={"workflow_id": Ref("workflow")}),
     "GET /runs/{dag_id}/{run_id}": Call(path=RUN),
     "GET /runs/{dag_id}/{run_id}/events": Call(path=RUN),
@@ -190,6 +230,7 @@ CALLS: dict[str, Call] = {
     "DELETE /workflows/{id}": by_id("spare_workflow"),
     "DELETE /connections/{id}": by_id("spare_connection"),
     "DELETE /uploads/{id}": by_id("spare_upload"),
+    "DELETE /uploads/partial/{id}": by_id("partial_upload"),
     "DELETE /invitations/{id}": by_id("invitation"),
     "DELETE /api-keys/{id}": by_id("api_key"),
     "DELETE /members/{id}": by_id("member"),

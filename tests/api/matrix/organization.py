@@ -1,5 +1,6 @@
 """An organization that has one of everything, made over the API, every text of it a canary."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from tests.api.matrix.calls import API
 from tests.api.runs_world import Member, published
 
 Answer = dict[str, Any]
+QUARANTINE = """CREATE TABLE {table} AS SELECT 'one' AS id, now() AS rejected_at,
+'name' AS "column", 'not an integer' AS reason, 'people.csv' AS file, 2::bigint AS line,
+'{row}'::jsonb AS row, '1.2' AS _dlt_load_id"""
 
 
 @dataclass
@@ -50,10 +54,15 @@ async def fill(app: FastAPI, name: str, admin: asyncpg.Connection) -> Filled:
     await _table(app.state.wiring, made, admin)
     run = await _post(made, f"/workflows/{made.ids['workflow']}/runs", {})
     made.ids["run"] = run["run_id"]
+    days = {"from_date": "2020-01-01", "to_date": "2020-01-02"}
+    backfill = await _post(made, f"/workflows/{made.ids['workflow']}/backfills", days)
+    made.ids["backfill"] = backfill["id"]
     return made
 
 
 async def _files(made: Filled) -> None:
+    begun = {"filename": f"{made.canary}.csv", "size": 9}
+    made.ids["partial_upload"] = (await _post(made, "/uploads/partial", begun))["id"]
     for noun in ("", "spare_"):
         content = f"name\n{made.canary} {noun}\n".encode()
         answer = await made.http.post(
@@ -138,6 +147,9 @@ async def _table(wiring: Wiring, made: Filled, admin: asyncpg.Connection) -> Non
     table = made.ids["table"] = f"people_of_{slug}"
     await admin.execute(f"CREATE TABLE {schema}.{table} AS SELECT '{made.canary}' AS name")
     await admin.execute(f"ALTER TABLE {schema}.{table} OWNER TO org_{slug}")
+    rejected = f"{schema}.{table}__rejected"
+    await admin.execute(QUARANTINE.format(table=rejected, row=json.dumps({"name": made.canary})))
+    await admin.execute(f"ALTER TABLE {rejected} OWNER TO org_{slug}")
 
 
 async def _get(made: Filled, path: str) -> Answer:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from etlfabric_core.connectors import CONNECTORS, get_connector
-from etlfabric_core.connectors.record import Direction, parse
-from etlfabric_core.errors import InvalidConfig
+from etlfabric_core.connectors.record import Direction, TableQuery, parse
+from etlfabric_core.errors import InvalidConfig, TerminalError
 from etlfabric_core.extract_load.plan import Endpoint
+from etlfabric_core.extract_load.sources import READERS
 from tests.loading import FLIGHTS_DIR, Warehouse, csv_source, new_warehouse
 
 
@@ -19,14 +20,14 @@ def warehouse(postgres):
 
 
 def test_the_registry_is_complete_and_names_what_it_knows():
-    assert set(CONNECTORS) == {"postgres", "csv", "sqlite"}
+    assert set(CONNECTORS) == set(READERS)
     for connector in CONNECTORS.values():
         fields = connector.config.model_json_schema()["properties"]
         assert set(connector.endpoint_fields) <= set(fields)
         assert Direction.SOURCE in connector.directions
     with pytest.raises(InvalidConfig) as caught:
         get_connector("oracle")
-    assert caught.value.hint == "one of: postgres, csv, sqlite"
+    assert caught.value.hint == f"one of: {', '.join(CONNECTORS)}"
 
 
 def test_a_wrong_config_names_every_field():
@@ -83,27 +84,35 @@ def test_postgres_discovers_tables_keys_and_cursors(warehouse: Warehouse):
         "seen timestamptz); create table demo_raw.hidden (x int); "
         f"grant select on demo_raw.orders to {warehouse.role}"
     )
-    discover = get_connector("postgres").discover
-    (orders,) = discover(warehouse.endpoint(schema="demo_raw"), {})
-    assert orders.name == "orders"
-    assert [column.name for column in orders.columns if column.primary_key] == ["id"]
-    assert [column.name for column in orders.columns if column.cursor_candidate] == ["id", "at"]
-    reasons = {column.name: column.why_not for column in orders.columns}
+    browse = get_connector("postgres").browse
+    inside = warehouse.endpoint(schema="demo_raw")
+    assert browse.schemas(inside, {}) == ("demo_raw",)
+    (orders,) = browse.tables(inside, {}, TableQuery()).tables
+    assert (orders.source, orders.row_estimate) == ("orders", None)
+    columns = browse.columns(inside, {}, "orders")
+    assert [column.name for column in columns if column.primary_key] == ["id"]
+    assert [column.name for column in columns if column.cursor_candidate] == ["id", "at"]
+    reasons = {column.name: column.why_not for column in columns}
     assert "can be empty" in str(reasons["seen"])
     assert "does not grow" in str(reasons["note"])
-    (elsewhere,) = discover(warehouse.endpoint(), {})
-    assert elsewhere.name == "demo_raw.orders"
+    (elsewhere,) = browse.tables(warehouse.endpoint(), {}, TableQuery()).tables
+    assert elsewhere.source == "demo_raw.orders"
+    assert browse.columns(warehouse.endpoint(), {}, elsewhere.source) == columns
+    with pytest.raises(TerminalError, match="no table 'hidden'"):
+        browse.columns(inside, {}, "hidden")
 
 
 def test_csv_discovers_files_and_cursors():
     files = {path.name: path for path in FLIGHTS_DIR.iterdir() if path.is_file()}
     source = csv_source(files, null_values=["NA"])
     assert get_connector("csv").test(source, files).ok
-    found = {entry.name: entry for entry in get_connector("csv").discover(source, files)}
-    flights = found["flights.csv.zip"]
-    assert len(flights.columns) == 19
-    assert [column.name for column in flights.columns if column.cursor_candidate] == ["time_hour"]
-    assert flights.row_estimate == pytest.approx(336_776, rel=0.1)
+    browse = get_connector("csv").browse
+    found = {entry.source: entry for entry in browse.tables(source, files, TableQuery()).tables}
+    columns = browse.columns(source, files, "flights")
+    assert len(columns) == 19
+    assert [column.name for column in columns if column.cursor_candidate] == ["time_hour"]
+    assert found["flights.csv.zip"].kind == "file"
+    assert found["flights.csv.zip"].row_estimate == pytest.approx(336_776, rel=0.1)
     assert found["airlines.csv"].row_estimate == 16
 
 
@@ -114,7 +123,7 @@ def test_csv_discovers_files_and_cursors():
         (b"a,b\n1\n", "line 2: 1 fields where 2 columns are expected"),
         (b"a,a\n", "occurs twice"),
         (b"a,b\n\xff,1\n", "is not utf-8 text"),
-        (b"PK\x03\x04 not a zip", ""),
+        (b"PK\x03\x04 not a zip", "cannot be unpacked"),
     ],
 )
 def test_csv_says_what_is_wrong(tmp_path: Path, content: bytes, words: str):
@@ -123,7 +132,7 @@ def test_csv_says_what_is_wrong(tmp_path: Path, content: bytes, words: str):
     files = {"t.csv": path}
     result = get_connector("csv").test(csv_source(files), files)
     assert words in result.message
-    assert result.ok is (words == "")
+    assert not result.ok
 
 
 def test_sqlite_discovers_and_refuses_what_is_none(tmp_path: Path):
@@ -134,8 +143,11 @@ def test_sqlite_discovers_and_refuses_what_is_none(tmp_path: Path):
     endpoint = Endpoint(connector="sqlite", config={"uploads": [1]})
     sqlite = get_connector("sqlite")
     assert sqlite.test(endpoint, {"shop.db": path}).message == "1 tables"
-    (orders,) = sqlite.discover(endpoint, {"shop.db": path})
-    assert [column.name for column in orders.columns if column.cursor_candidate] == ["id", "at"]
+    (orders,) = sqlite.browse.tables(endpoint, {"shop.db": path}, TableQuery()).tables
+    columns = sqlite.browse.columns(endpoint, {"shop.db": path}, orders.source)
+    assert [column.name for column in columns if column.cursor_candidate] == ["id", "at"]
+    with pytest.raises(TerminalError, match="no table 'nothing'"):
+        sqlite.browse.columns(endpoint, {"shop.db": path}, "nothing")
     path.write_bytes(b"")
     assert "is empty" in sqlite.test(endpoint, {"shop.db": path}).message
     path.write_bytes(b"x" * 100)

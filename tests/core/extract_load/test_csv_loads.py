@@ -35,6 +35,10 @@ def error(warehouse: Warehouse, tmp_path: Path, text: str | bytes, **options) ->
     return caught.value
 
 
+def typed(**types: str) -> dict[str, dict[str, str]]:
+    return {name: {"type": type_} for name, type_ in types.items()}
+
+
 def test_text_survives_exactly(warehouse, tmp_path):
     text = '\ufeffa,b\n"",x\n,"y\ny"\n"say ""hi""","été; \\N"\n NA ,\\.\n'
     assert load(warehouse, tmp_path, text) == [
@@ -62,7 +66,7 @@ def test_types_are_kept_without_loss(warehouse, tmp_path):
         "-1,1e-20,false,0001-01-01,2024-05-31 10:00:00.123456\n"
         "0,.5,1,9999-12-31,2024-05-31\n"
     )
-    columns = {"i": "integer", "n": "number", "b": "boolean", "d": "date", "t": "timestamp"}
+    columns = typed(i="integer", n="number", b="boolean", d="date", t="timestamp")
     load(warehouse, tmp_path, text, columns=columns)
     rows = warehouse.execute(
         "select i::text, n::text, b, d::text, (t at time zone 'UTC')::text from t order by ctid"
@@ -94,7 +98,7 @@ def test_types_are_kept_without_loss(warehouse, tmp_path):
 def test_a_wrong_value_names_file_line_and_column(warehouse, tmp_path, type_, good, bad):
     # The break inside quotes makes line and row number differ; the size takes several blocks.
     text = f'v,w\n{good},"two\nlines"\n' + f"{good},{'x' * 100}\n" * 100_000 + f'"{bad}",y\n'
-    caught = error(warehouse, tmp_path, text, columns={"v": type_})
+    caught = error(warehouse, tmp_path, text, columns=typed(v=type_))
     assert "file 't.csv', line 100004, column 'v'" in caught.message
     assert bad not in caught.message
 
@@ -145,11 +149,10 @@ def test_nul_cannot_be_stored_and_says_so(warehouse, tmp_path):
 
 
 def test_a_missing_file_and_an_unknown_column(warehouse, tmp_path):
-    files = {"t.csv": tmp_path / "t.csv"}
-    with pytest.raises(TerminalError, match=r"file 't\.csv' is not among the uploads"):
-        run(plan(warehouse, csv_source(files), {"name": "t", "source": "t.csv"}), tmp_path, files)
-    caught = error(warehouse, tmp_path, "a,b\n1,2\n", columns={"c": "integer"})
-    assert "has no column c" in caught.message
+    with pytest.raises(TerminalError, match=r"file 't\.csv' is not among the files"):
+        run(plan(warehouse, csv_source({}), {"name": "t", "source": "t.csv"}), tmp_path, {})
+    caught = error(warehouse, tmp_path, "a,b\n1,2\n", columns=typed(c="integer"))
+    assert "'t.csv' has no column c" in caught.message
     assert caught.hint == "its columns are: a, b"
 
 

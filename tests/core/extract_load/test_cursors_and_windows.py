@@ -41,7 +41,7 @@ class Loads:
 
 APPEND = {"write_disposition": "append"}
 MERGE = {"write_disposition": "merge", "primary_key": ["id"]}
-TYPED = {"columns": {"at": "timestamp"}}
+TYPED = {"columns": {"at": {"type": "timestamp"}}}
 
 
 @pytest.mark.feature("C4", "C5")
@@ -125,7 +125,7 @@ def test_what_has_no_cursor_is_skipped_in_a_backfill(warehouse, tmp_path):
         (["1,2024-01-01T12:00:00+02:00,x"], {}, "do not sort in order"),
         (["1,,x"], TYPED, "no value in the cursor column"),
         (["1,1,x"], {"cursor": {"column": "nope"}}, "cursor: no column 'nope'"),
-        (["1,1,x"], {"columns": {"at": "boolean"}}, "cannot be a cursor"),
+        (["1,1,x"], {"columns": {"at": {"type": "boolean"}}}, "cannot be a cursor"),
         (
             DAYS,
             {**TYPED, "cursor": {"column": "at", "initial_value": "soon"}},
@@ -139,7 +139,7 @@ def test_cursors_that_would_lose_rows_are_refused(warehouse, tmp_path, rows, res
 
 
 def test_an_integer_cursor_counts_as_a_number(warehouse, tmp_path):
-    loads = Loads(warehouse, tmp_path, **APPEND, columns={"at": "integer"})
+    loads = Loads(warehouse, tmp_path, **APPEND, columns={"at": {"type": "integer"}})
     loads.run(["1,9,x"])
     loads.run(["1,9,x", "2,10,y"])
     loads.run(["1,9,x", "2,10,y", "3,100,z"])

@@ -432,6 +432,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/connections/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Compare
+         * @description Compares the columns of a draft with the table that is at the destination, if it is.
+         */
+        post: operations["compare_api_v1_connections_compare_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connections/test": {
         parameters: {
             query?: never;
@@ -480,7 +500,7 @@ export interface paths {
         patch: operations["change_api_v1_connections__id__patch"];
         trace?: never;
     };
-    "/api/v1/connections/{id}/resources": {
+    "/api/v1/connections/{id}/columns": {
         parameters: {
             query?: never;
             header?: never;
@@ -488,10 +508,130 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Resources
-         * @description The tables or files that the connection offers, with columns and proposed keys.
+         * List Columns
+         * @description The columns of one table, and which of them can be key and cursor.
          */
-        get: operations["list_resources_api_v1_connections__id__resources_get"];
+        get: operations["list_columns_api_v1_connections__id__columns_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/{id}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview
+         * @description The first rows of a resource before and after its mapping. For those who may load it.
+         */
+        post: operations["preview_api_v1_connections__id__draft_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/{id}/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Drift
+         * @description How an upload differs from the file of the same name that the connection has.
+         */
+        get: operations["drift_api_v1_connections__id__drift_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview
+         * @description The first rows of one table. For those who may load it: a source has no masks.
+         */
+        post: operations["preview_api_v1_connections__id__preview_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/{id}/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Profile
+         * @description Counts what the first 100,000 rows of one table hold. For those who may load it.
+         */
+        post: operations["profile_api_v1_connections__id__profile_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/{id}/schemas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Schemas
+         * @description The schemas in which there is something to read.
+         */
+        get: operations["list_schemas_api_v1_connections__id__schemas_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/{id}/tables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tables
+         * @description One page of the tables, views or files that the connection may read.
+         */
+        get: operations["list_tables_api_v1_connections__id__tables_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -511,9 +651,29 @@ export interface paths {
         put?: never;
         /**
          * Test
-         * @description Tests a saved connection and notes how it went.
+         * @description Tests a saved connection and keeps how it went. A refusal is an answer with `ok: false`.
          */
         post: operations["test_api_v1_connections__id__test_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/{id}/tests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tests
+         * @description How the last tests of a connection went, newest first.
+         */
+        get: operations["list_tests_api_v1_connections__id__tests_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1040,6 +1200,86 @@ export interface paths {
         patch: operations["change_api_v1_pipelines__id__patch"];
         trace?: never;
     };
+    "/api/v1/pipelines/{id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description How far each resource has come, and the versions that can be restored.
+         */
+        get: operations["show_api_v1_pipelines__id__state_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines/{id}/state/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset
+         * @description Forgets how far one resource has come: its next run loads from the beginning.
+         */
+        post: operations["reset_api_v1_pipelines__id__state_reset_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines/{id}/state/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore
+         * @description Takes one resource, or all of them, back to a version of the history.
+         */
+        post: operations["restore_api_v1_pipelines__id__state_restore_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines/{id}/state/set": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Cursor
+         * @description Puts the cursor of one resource somewhere: its next run loads from there on.
+         */
+        post: operations["set_cursor_api_v1_pipelines__id__state_set_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/platform/health": {
         parameters: {
             query?: never;
@@ -1394,6 +1634,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tables/{dataset}/{table}/rejected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rows
+         * @description Rows of a loaded table that were put aside, by file and line.
+         */
+        get: operations["list_rows_api_v1_tables__dataset___table__rejected_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tables/{dataset}/{table}/rejected.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description The same as a file for a spreadsheet.
+         */
+        get: operations["export_api_v1_tables__dataset___table__rejected_csv_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tables/{dataset}/{table}/rejected/reasons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Reasons
+         * @description Why rows of a loaded table were put aside, and how many.
+         */
+        get: operations["list_reasons_api_v1_tables__dataset___table__rejected_reasons_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tables/{dataset}/{table}/rows": {
         parameters: {
             query?: never;
@@ -1550,6 +1850,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/uploads/partial": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create
+         * @description Announces a file.
+         */
+        post: operations["create_api_v1_uploads_partial_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/partial/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description Gives a file up.
+         */
+        delete: operations["delete_api_v1_uploads_partial__id__delete"];
+        options?: never;
+        /**
+         * Offset
+         * @description How many bytes have come, in the header Upload-Offset.
+         */
+        head: operations["offset_api_v1_uploads_partial__id__head"];
+        /**
+         * Append
+         * @description Sends bytes. Without a checksum, those that came before a broken connection stay.
+         */
+        patch: operations["append_api_v1_uploads_partial__id__patch"];
+        trace?: never;
+    };
+    "/api/v1/uploads/partial/{id}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Finish
+         * @description Makes an upload of a file of which all bytes have come.
+         */
+        post: operations["finish_api_v1_uploads_partial__id__finish_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/uploads/{id}": {
         parameters: {
             query?: never;
@@ -1570,6 +1938,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/uploads/{id}/inspection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Inspect
+         * @description How a CSV file is written and what its columns hold; what is given is not guessed.
+         */
+        get: operations["inspect_api_v1_uploads__id__inspection_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/uploads/{id}/preview": {
         parameters: {
             query?: never;
@@ -1579,7 +1967,7 @@ export interface paths {
         };
         /**
          * Preview
-         * @description The first rows of a CSV file, plain or zipped.
+         * @description One page of the rows of a CSV file, plain or packed.
          */
         get: operations["preview_api_v1_uploads__id__preview_get"];
         put?: never;
@@ -1649,13 +2037,97 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * List Backfills
+         * @description The newest 20 backfills of a workflow, without their windows.
+         */
+        get: operations["list_backfills_api_v1_workflows__id__backfills_get"];
         put?: never;
         /**
          * Create
-         * @description Runs the windows of a period again, or with `dry_run` only tells them.
+         * @description Runs the windows of a period again, one after the other.
          */
         post: operations["create_api_v1_workflows__id__backfills_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{id}/backfills/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan
+         * @description What a backfill would do: its windows, and which resources take part. Starts nothing.
+         */
+        post: operations["plan_api_v1_workflows__id__backfills_plan_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{id}/backfills/{backfill_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description One backfill, and how far each of its windows is.
+         */
+        get: operations["get_api_v1_workflows__id__backfills__backfill_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{id}/backfills/{backfill_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Ends a backfill: its running window is killed, the rest is not begun.
+         */
+        post: operations["cancel_api_v1_workflows__id__backfills__backfill_id__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{id}/backfills/{backfill_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Runs what failed or was stopped again, as a new backfill of the same period.
+         */
+        post: operations["resume_api_v1_workflows__id__backfills__backfill_id__resume_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1964,26 +2436,36 @@ export interface components {
             name: string | null;
         };
         /**
+         * BackfillCreatedOut
+         * @description A backfill that was started.
+         */
+        BackfillCreatedOut: {
+            /** Id */
+            id: number;
+            plan: components["schemas"]["BackfillPlanOut"];
+        };
+        /**
          * BackfillIn
          * @description Which windows to run again. Dates without a zone are UTC, as in `airflow backfill`.
          * @example {
-         *       "dry_run": true,
          *       "from_date": "2013-03-01",
+         *       "on_failure": "stop",
          *       "to_date": "2013-03-03"
          *     }
          */
         BackfillIn: {
             /**
-             * Dry Run
-             * @description Only tell the dates.
-             * @default false
-             */
-            dry_run?: boolean;
-            /**
              * From Date
              * Format: date-time
              */
             from_date: string;
+            /**
+             * On Failure
+             * @description stop: no window begins behind one of the period that has failed.
+             * @default continue
+             * @enum {string}
+             */
+            on_failure?: "stop" | "continue";
             /**
              * Reprocess
              * @description Whether dates that were run before are run again.
@@ -1999,15 +2481,49 @@ export interface components {
         };
         /**
          * BackfillOut
-         * @description The dates of a backfill; `id` is null when it was only planned.
+         * @description A backfill and every window of its period that a backfill has run, by date.
          */
         BackfillOut: {
+            /** Completed At */
+            completed_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
             /** Dag Id */
             dag_id: string;
-            /** Dates */
-            dates: string[];
+            /**
+             * From Date
+             * Format: date-time
+             */
+            from_date: string;
             /** Id */
-            id: number | null;
+            id: number;
+            /**
+             * On Failure
+             * @enum {string}
+             */
+            on_failure: "stop" | "continue";
+            /**
+             * To Date
+             * Format: date-time
+             */
+            to_date: string;
+            /** Windows */
+            windows: components["schemas"]["WindowStateOut"][];
+        };
+        /**
+         * BackfillPlanOut
+         * @description What a backfill would do: one run for each window, one after the other.
+         */
+        BackfillPlanOut: {
+            /** Dag Id */
+            dag_id: string;
+            /** Parts */
+            parts: components["schemas"]["PartOut"][];
+            /** Windows */
+            windows: components["schemas"]["WindowOut"][];
         };
         /** Body_consume_api_v1_auth_saml_consume_post */
         Body_consume_api_v1_auth_saml_consume_post: {
@@ -2023,6 +2539,52 @@ export interface components {
         Body_create_api_v1_uploads_post: {
             /** File */
             file: string;
+        };
+        /**
+         * BrokenOut
+         * @description A resource of a pipeline that names columns which are gone.
+         */
+        BrokenOut: {
+            /** Columns */
+            columns: string[];
+            /** Pipeline */
+            pipeline: string;
+            /** Pipeline Id */
+            pipeline_id: number;
+            /** Resource */
+            resource: string;
+        };
+        /**
+         * ChangeRefOut
+         * @description The change that left a version: what was done, and by whom.
+         */
+        ChangeRefOut: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "reset" | "set" | "restore";
+            /** Resource */
+            resource: string | null;
+            /**
+             * Restored
+             * @description The version that was restored.
+             */
+            restored: string | null;
+            /** User Id */
+            user_id: number | null;
+        };
+        /**
+         * ChangedOut
+         * @description What a change did.
+         */
+        ChangedOut: {
+            /** After */
+            after: components["schemas"]["PositionOut"][];
+            /** Before */
+            before: components["schemas"]["PositionOut"][];
+            /** Load Id */
+            load_id: string;
         };
         /**
          * CheckOut
@@ -2043,6 +2605,109 @@ export interface components {
             compiled_sql: string;
             /** Problems */
             problems: components["schemas"]["ProblemBody"][];
+        };
+        /**
+         * ColumnFoundOut
+         * @description A column, and what is proposed for it in a resource's `columns`.
+         *
+         *     `least` and `greatest` are by the order of the type; `misfits` counts values that are not of
+         *     it.
+         */
+        ColumnFoundOut: {
+            /** Distinct */
+            distinct: number;
+            /** Distinct Is Exact */
+            distinct_is_exact: boolean;
+            /** Evidence */
+            evidence: string;
+            /** Examples */
+            examples: string[];
+            /** First Misfits */
+            first_misfits: components["schemas"]["MisfitOut"][];
+            /** Functions */
+            functions: components["schemas"]["FunctionCall"][];
+            /** Greatest */
+            greatest: string | null;
+            /** Least */
+            least: string | null;
+            /** Longest */
+            longest: number;
+            /** Misfits */
+            misfits: number;
+            /** Name */
+            name: string;
+            /** Nulls */
+            nulls: number;
+            type: components["schemas"]["ColumnType"];
+        };
+        /**
+         * ColumnOut
+         * @description A column and its PostgreSQL type.
+         */
+        ColumnOut: {
+            /** Name */
+            name: string;
+            /** Type */
+            type: string;
+        };
+        /**
+         * ColumnProfileOut
+         * @description `least` and `greatest` are null where the type's order is the source's own affair.
+         */
+        ColumnProfileOut: {
+            /** Distinct */
+            distinct: number;
+            /** Frequent */
+            frequent: components["schemas"]["FrequentOut"][];
+            /** Greatest */
+            greatest: unknown;
+            /** Least */
+            least: unknown;
+            /** Name */
+            name: string;
+            /** Nulls */
+            nulls: number;
+            /** Type */
+            type: string;
+        };
+        /**
+         * ColumnType
+         * @description Types a user can give a column.
+         * @enum {string}
+         */
+        ColumnType: "text" | "integer" | "number" | "boolean" | "date" | "timestamp";
+        /**
+         * ComparisonIn
+         * @description A table by the columns that a draft gave. Without a connection, in the managed warehouse.
+         * @example {
+         *       "columns": {
+         *         "id": "bigint"
+         *       },
+         *       "dataset": "raw",
+         *       "table": "people"
+         *     }
+         */
+        ComparisonIn: {
+            /** Columns */
+            columns: {
+                [key: string]: string;
+            };
+            /** Connection Id */
+            connection_id?: number | null;
+            /** Dataset */
+            dataset: string;
+            /** Table */
+            table: string;
+        };
+        /**
+         * ComparisonOut
+         * @description Whether the table is there, and what a load would find to be different.
+         */
+        ComparisonOut: {
+            /** Differences */
+            differences: components["schemas"]["DifferenceOut"][];
+            /** Exists */
+            exists: boolean;
         };
         /**
          * ConnectionDraft
@@ -2165,8 +2830,14 @@ export interface components {
         /**
          * ConnectorOut
          * @description A connector: which side it can be, and the JSON Schemas of its config and secrets.
+         *
+         *     `resource_options` is that of the `options` of a pipeline's resource.
+         *     `abilities` are what it does as a source; `extra` names drivers that the operator may still
+         *     have to install.
          */
         ConnectorOut: {
+            /** Abilities */
+            abilities: string[];
             /** Config */
             config: {
                 [key: string]: unknown;
@@ -2175,12 +2846,18 @@ export interface components {
             description: string;
             /** Directions */
             directions: string[];
+            /** Extra */
+            extra: string | null;
             /** Files */
             files: boolean;
             /** Label */
             label: string;
             /** Name */
             name: string;
+            /** Resource Options */
+            resource_options: {
+                [key: string]: unknown;
+            };
             /** Secrets */
             secrets: {
                 [key: string]: unknown;
@@ -2193,6 +2870,25 @@ export interface components {
         CountOut: {
             /** Rows */
             rows: number;
+        };
+        /**
+         * CursorProfileOut
+         * @description How a column would do as a cursor.
+         *
+         *     `ties` counts rows whose value another row has too, `out_of_order` rows with a smaller value
+         *     than the row before them.
+         */
+        CursorProfileOut: {
+            /** Column */
+            column: string;
+            /** Nulls */
+            nulls: number;
+            /** Out Of Order */
+            out_of_order: number;
+            /** Ties */
+            ties: number;
+            /** Why Not */
+            why_not: string | null;
         };
         /**
          * DbtNodeResult
@@ -2270,6 +2966,139 @@ export interface components {
             upstream_id: number;
         };
         /**
+         * DialectOut
+         * @description How the rows of a CSV file are written, in the words of a connection's config.
+         */
+        DialectOut: {
+            /** Delimiter */
+            delimiter: string;
+            /** Encoding */
+            encoding: string;
+            /** Header */
+            header: boolean;
+            /** Null Values */
+            null_values: string[];
+        };
+        /**
+         * DifferenceOut
+         * @description A column that is not there yet, that is there and not loaded, or that has another type.
+         */
+        DifferenceOut: {
+            /** Column */
+            column: string;
+            /** Existing */
+            existing: string | null;
+            /** Proposed */
+            proposed: string | null;
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "new" | "missing" | "other_type";
+        };
+        /**
+         * Direction
+         * @description Which side of a pipeline a connector can be.
+         * @enum {string}
+         */
+        Direction: "source" | "destination";
+        /**
+         * DraftIn
+         * @description A resource as it stands in a pipeline's config, and how many rows to try it on.
+         * @example {
+         *       "limit": 20,
+         *       "resource": {
+         *         "columns": {
+         *           "name": {
+         *             "functions": [
+         *               {
+         *                 "name": "trim"
+         *               }
+         *             ]
+         *           }
+         *         },
+         *         "name": "people",
+         *         "source": "people.csv"
+         *       }
+         *     }
+         */
+        DraftIn: {
+            /**
+             * Limit
+             * @default 20
+             */
+            limit?: number;
+            /** Resource */
+            resource: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * DraftOut
+         * @description The first rows that meet the filters, before and after; `complete`: there are no others.
+         *
+         *     `columns` are those of the table, by name and type at PostgreSQL; `definition` makes it.
+         */
+        DraftOut: {
+            /** After */
+            after: components["schemas"]["FirstRowsColumnOut"][];
+            /** Before */
+            before: components["schemas"]["FirstRowsColumnOut"][];
+            /** Columns */
+            columns: {
+                [key: string]: string;
+            };
+            /** Complete */
+            complete: boolean;
+            /** Definition */
+            definition: string;
+            /** Rows */
+            rows: components["schemas"]["DraftRowOut"][];
+        };
+        /**
+         * DraftRowOut
+         * @description A row of the source, and what is loaded of it. What is masked is hidden in both.
+         */
+        DraftRowOut: {
+            /** After */
+            after: unknown[] | null;
+            /** Before */
+            before: unknown[];
+            rejected: components["schemas"]["RefusalOut"] | null;
+        };
+        /**
+         * DriftOut
+         * @description How the header of a file differs from that of the one before it, and whom that breaks.
+         */
+        DriftOut: {
+            /** Added */
+            added: string[];
+            /** After */
+            after: string[];
+            /** Before */
+            before: string[];
+            /** Broken */
+            broken: components["schemas"]["BrokenOut"][];
+            /** Filename */
+            filename: string;
+            /** Missing */
+            missing: string[];
+            /** Renamed */
+            renamed: components["schemas"]["RenamedOut"][];
+            /** Reordered */
+            reordered: boolean;
+        };
+        /**
+         * DuplicateOut
+         * @description Values of a key that more than one row has.
+         */
+        DuplicateOut: {
+            /** Rows */
+            rows: number;
+            /** Values */
+            values: unknown[];
+        };
+        /**
          * EdgeIn
          * @description A new edge between two nodes of one workflow.
          * @example {
@@ -2338,6 +3167,57 @@ export interface components {
             test: string;
         };
         /**
+         * FinishIn
+         * @description The hash that the whole file must have, in hexadecimal digits; null: it is not checked.
+         * @example {}
+         */
+        FinishIn: {
+            /** Sha256 */
+            sha256?: string | null;
+        };
+        /**
+         * FirstRowsColumnOut
+         * @description A column and the type that it would get at a PostgreSQL destination.
+         */
+        FirstRowsColumnOut: {
+            /** Name */
+            name: string;
+            /** Type */
+            type: string;
+        };
+        /**
+         * FirstRowsIn
+         * @description Which table, and how many of its first rows.
+         * @example {
+         *       "limit": 50,
+         *       "table": "orders"
+         *     }
+         */
+        FirstRowsIn: {
+            /**
+             * Limit
+             * @default 50
+             */
+            limit?: number;
+            /** Table */
+            table: string;
+        };
+        /**
+         * FirstRowsOut
+         * @description The first rows in the order of the source; `complete`: the table has no others.
+         *
+         *     Integers beyond 2^53, decimals, times and infinities are text, bytes are hexadecimal; a long
+         *     text is cut and ends with its length.
+         */
+        FirstRowsOut: {
+            /** Columns */
+            columns: components["schemas"]["FirstRowsColumnOut"][];
+            /** Complete */
+            complete: boolean;
+            /** Rows */
+            rows: unknown[][];
+        };
+        /**
          * ForgotIn
          * @description Where the link goes.
          * @example {
@@ -2347,6 +3227,29 @@ export interface components {
         ForgotIn: {
             /** Email */
             email: string;
+        };
+        /**
+         * FrequentOut
+         * @description A value and how many rows have it.
+         */
+        FrequentOut: {
+            /** Rows */
+            rows: number;
+            /** Value */
+            value: unknown;
+        };
+        /**
+         * FunctionCall
+         * @description A function on the value of a column, and its further arguments.
+         */
+        FunctionCall: {
+            /**
+             * Arguments
+             * @default []
+             */
+            arguments?: (string | boolean | number)[];
+            /** Name */
+            name: string;
         };
         /**
          * GraphEdgeOut
@@ -2425,6 +3328,23 @@ export interface components {
             id: number;
             /** Provider */
             provider: string;
+        };
+        /**
+         * InspectionOut
+         * @description What a CSV file is, after its first `rows` rows; `complete`: it has no others.
+         */
+        InspectionOut: {
+            /** Columns */
+            columns: components["schemas"]["ColumnFoundOut"][];
+            /** Complete */
+            complete: boolean;
+            dialect: components["schemas"]["DialectOut"];
+            /** Filename */
+            filename: string;
+            /** Reasons */
+            reasons: components["schemas"]["api__datamodels__uploads__ReasonOut"][];
+            /** Rows */
+            rows: number;
         };
         /**
          * InvitationAcceptIn
@@ -2539,6 +3459,29 @@ export interface components {
             name: string;
             /** Slug */
             slug: string;
+        };
+        /**
+         * KeyProfileOut
+         * @description A key and what speaks against it, with examples.
+         *
+         *     `duplicates` counts rows that share their key with another one, `nulls` rows with an empty key.
+         */
+        KeyProfileOut: {
+            /** Columns */
+            columns: string[];
+            /** Duplicates */
+            duplicates: number;
+            /** Examples */
+            examples: components["schemas"]["DuplicateOut"][];
+            /** Nulls */
+            nulls: number;
+            /**
+             * Proposed By
+             * @enum {string}
+             */
+            proposed_by: "caller" | "source" | "sample";
+            /** Unique */
+            unique: boolean;
         };
         /**
          * KindOut
@@ -2667,6 +3610,31 @@ export interface components {
             role: components["schemas"]["Role"];
         };
         /**
+         * MisfitOut
+         * @description A value that is not of the proposed type, and where it is met first.
+         *
+         *     `line` is null far into a large file.
+         */
+        MisfitOut: {
+            /** Line */
+            line: number | null;
+            /** Row */
+            row: number;
+            /** Value */
+            value: string;
+        };
+        /**
+         * MissingRightOut
+         * @description What the connection's user may not do and would have to, as a source or a destination.
+         */
+        MissingRightOut: {
+            direction: components["schemas"]["Direction"];
+            /** Hint */
+            hint: string;
+            /** Message */
+            message: string;
+        };
+        /**
          * NewApiKeyOut
          * @description The only answer that holds the key itself.
          */
@@ -2793,6 +3761,13 @@ export interface components {
             /** Next Cursor */
             next_cursor: string | null;
         };
+        /** PageOut[RejectedRowOut] */
+        PageOut_RejectedRowOut_: {
+            /** Items */
+            items: components["schemas"]["RejectedRowOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
         /** PageOut[RevisionOut] */
         PageOut_RevisionOut_: {
             /** Items */
@@ -2821,6 +3796,13 @@ export interface components {
             /** Next Cursor */
             next_cursor: string | null;
         };
+        /** PageOut[TestedOut] */
+        PageOut_TestedOut_: {
+            /** Items */
+            items: components["schemas"]["TestedOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
         /** PageOut[TransformationOut] */
         PageOut_TransformationOut_: {
             /** Items */
@@ -2841,6 +3823,53 @@ export interface components {
             items: components["schemas"]["WorkflowOut"][];
             /** Next Cursor */
             next_cursor: string | null;
+        };
+        /**
+         * PartOut
+         * @description Whether a resource takes part, and why. `resource` null: all that no entry speaks of.
+         */
+        PartOut: {
+            /** Pipeline */
+            pipeline: string;
+            /** Reason */
+            reason: string;
+            /** Resource */
+            resource: string | null;
+            /** Takes Part */
+            takes_part: boolean;
+        };
+        /**
+         * PartialUploadIn
+         * @description A file that is to come; `size` is bytes.
+         * @example {
+         *       "filename": "orders.csv",
+         *       "size": 24
+         *     }
+         */
+        PartialUploadIn: {
+            /** Filename */
+            filename: string;
+            /** Size */
+            size: number;
+        };
+        /**
+         * PartialUploadOut
+         * @description A file of which `received` of `size` bytes have come; after `expires_at` it is given up.
+         */
+        PartialUploadOut: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Filename */
+            filename: string;
+            /** Id */
+            id: number;
+            /** Received */
+            received: number;
+            /** Size */
+            size: number;
         };
         /**
          * PasswordIn
@@ -3009,6 +4038,23 @@ export interface components {
             source_connection_id?: number;
         };
         /**
+         * PipelineStateOut
+         * @description Where the next run begins, and at most 100 versions of that, the newest first.
+         */
+        PipelineStateOut: {
+            /** History */
+            history: components["schemas"]["VersionOut"][];
+            /**
+             * Is Held
+             * @description A run is loading: nothing can be changed now.
+             */
+            is_held: boolean;
+            /** Published */
+            published: boolean;
+            /** Resources */
+            resources: components["schemas"]["ResourceStateOut"][];
+        };
+        /**
          * PlatformHealthOut
          * @description How the installation is.
          */
@@ -3051,6 +4097,26 @@ export interface components {
             y: number;
         };
         /**
+         * PositionOut
+         * @description How far a cursor has come. Values are text, so that no client cuts them.
+         */
+        PositionOut: {
+            /** Column */
+            column: string;
+            /**
+             * Resource
+             * @description Table at the destination.
+             */
+            resource: string;
+            /** Text */
+            text: string | null;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "integer" | "number" | "timestamp" | "date" | "text" | "none";
+        };
+        /**
          * ProblemBody
          * @description One thing that is wrong, and where.
          */
@@ -3068,6 +4134,37 @@ export interface components {
             message: string;
             /** Node */
             node?: string | null;
+        };
+        /**
+         * ProfileIn
+         * @description Which table, and a key to try; without one, the source's own or the first that fits.
+         * @example {
+         *       "key": [
+         *         "id"
+         *       ],
+         *       "table": "orders"
+         *     }
+         */
+        ProfileIn: {
+            /** Key */
+            key?: string[];
+            /** Table */
+            table: string;
+        };
+        /**
+         * ProfileOut
+         * @description What was counted in the first `rows` rows; `complete`: the table has no others.
+         */
+        ProfileOut: {
+            /** Columns */
+            columns: components["schemas"]["ColumnProfileOut"][];
+            /** Complete */
+            complete: boolean;
+            /** Cursors */
+            cursors: components["schemas"]["CursorProfileOut"][];
+            key: components["schemas"]["KeyProfileOut"] | null;
+            /** Rows */
+            rows: number;
         };
         /**
          * ProviderOut
@@ -3102,12 +4199,36 @@ export interface components {
             revision: components["schemas"]["RevisionOut"];
         };
         /**
+         * ReasonsOut
+         * @description The reasons, the most frequent first; at most 200.
+         */
+        ReasonsOut: {
+            /** Items */
+            items: components["schemas"]["api__datamodels__rejected_rows__ReasonOut"][];
+            /** Next Cursor */
+            next_cursor?: null;
+        };
+        /**
          * RefreshIn
          * @description The refresh token, for callers without cookies.
          */
         RefreshIn: {
             /** Refresh Token */
             refresh_token?: string | null;
+        };
+        /**
+         * RefusalOut
+         * @description Why a row is rejected; where it stands, if that is a file.
+         */
+        RefusalOut: {
+            /** Column */
+            column: string;
+            /** File */
+            file: string | null;
+            /** Line */
+            line: number | null;
+            /** Reason */
+            reason: string;
         };
         /**
          * RegisterIn
@@ -3133,46 +4254,86 @@ export interface components {
             password: string;
         };
         /**
-         * ResetIn
-         * @description The token of the link, and the password to have from now on.
+         * RejectedRowOut
+         * @description A row that was not loaded, and why.
          */
-        ResetIn: {
+        RejectedRowOut: {
             /**
-             * Password
-             * Format: password
+             * Column
+             * @description Whose value was refused.
              */
-            password: string;
+            column: string | null;
             /**
-             * Token
-             * Format: password
+             * Dag Id
+             * @description With run_id: the run that put it aside.
              */
-            token: string;
+            dag_id: string | null;
+            /** File */
+            file: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Is Cut
+             * @description Only the first 10,000 characters of it are here.
+             */
+            is_cut: boolean | null;
+            /**
+             * Line
+             * @description Of the file, from 1.
+             */
+            line: number | null;
+            /** Reason */
+            reason: string | null;
+            /** Rejected At */
+            rejected_at: string | null;
+            /**
+             * Row
+             * @description The row of the source as JSON, masked as configured.
+             */
+            row: string | null;
+            /** Run Id */
+            run_id: string | null;
+            /**
+             * Value
+             * @description What the row has in that column.
+             */
+            value: string | null;
         };
         /**
-         * ResourceOut
-         * @description A table or file at the source, with the keys that it proposes.
+         * RenamedOut
+         * @description A column that looks like one that is gone.
          */
-        ResourceOut: {
-            /** Columns */
-            columns: components["schemas"]["api__datamodels__connections__ColumnOut"][];
-            /** Cursor Candidates */
-            cursor_candidates: string[];
+        RenamedOut: {
+            /** After */
+            after: string;
+            /** Before */
+            before: string;
+        };
+        /**
+         * ResourceStateOut
+         * @description One resource. Where `follows` is false every run reads it as a whole.
+         */
+        ResourceStateOut: {
+            /** Cursor */
+            cursor: string | null;
+            /** Follows */
+            follows: boolean;
             /** Name */
             name: string;
-            /** Primary Key */
-            primary_key: string[];
-            /** Row Estimate */
-            row_estimate: number | null;
+            position: components["schemas"]["PositionOut"] | null;
+            /** Table */
+            table: string;
+            write_disposition: components["schemas"]["WriteDisposition"];
         };
         /**
-         * ResourcesOut
-         * @description Everything that the connection offers to load.
+         * RestoreIn
+         * @description Which version comes back, for one resource or for all of them.
          */
-        ResourcesOut: {
-            /** Items */
-            items: components["schemas"]["ResourceOut"][];
-            /** Next Cursor */
-            next_cursor?: null;
+        RestoreIn: {
+            /** Load Id */
+            load_id: string;
+            /** Resource */
+            resource?: string | null;
         };
         /**
          * ResultOut
@@ -3383,6 +4544,16 @@ export interface components {
             state: string;
         };
         /**
+         * RunRefOut
+         * @description The run that left a version.
+         */
+        RunRefOut: {
+            /** Dag Id */
+            dag_id: string;
+            /** Run Id */
+            run_id: string;
+        };
+        /**
          * ScheduleIn
          * @description A new schedule, of the whole workflow or of one node of it.
          * @example {
@@ -3494,6 +4665,19 @@ export interface components {
             timezone?: string;
         };
         /**
+         * SchemasOut
+         * @description The schemas of a connection; none where the source has no schemas.
+         */
+        SchemasOut: {
+            /** Items */
+            items: string[];
+            /**
+             * Listed At
+             * Format: date-time
+             */
+            listed_at: string;
+        };
+        /**
          * SessionOut
          * @description One browser or command line that is signed in.
          */
@@ -3537,6 +4721,90 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * SetIn
+         * @description Where the next run of a resource begins.
+         */
+        SetIn: {
+            /**
+             * Resource
+             * @description By its name in the published pipeline.
+             */
+            resource: string;
+            /**
+             * Value
+             * @description In the type of the cursor; a timestamp without a zone is UTC.
+             * @example 2013-03-01T00:00:00Z
+             */
+            value: string;
+        };
+        /**
+         * SourceColumnOut
+         * @description A column at the source. `why_not` says why it cannot be a cursor.
+         */
+        SourceColumnOut: {
+            /** Cursor Candidate */
+            cursor_candidate: boolean;
+            /** Name */
+            name: string;
+            /** Nullable */
+            nullable: boolean;
+            /** Primary Key */
+            primary_key: boolean;
+            /** Type */
+            type: string;
+            /** Why Not */
+            why_not: string | null;
+        };
+        /**
+         * SourceColumnsOut
+         * @description The columns of one table, with the keys that it proposes.
+         */
+        SourceColumnsOut: {
+            /** Cursor Candidates */
+            cursor_candidates: string[];
+            /** Items */
+            items: components["schemas"]["SourceColumnOut"][];
+            /**
+             * Listed At
+             * Format: date-time
+             */
+            listed_at: string;
+            /** Primary Key */
+            primary_key: string[];
+        };
+        /**
+         * SourceTableOut
+         * @description A table, view or file. `source` is what a resource's `source` says to mean it.
+         */
+        SourceTableOut: {
+            kind: components["schemas"]["TableKind"];
+            /** Name */
+            name: string;
+            /** Primary Key */
+            primary_key: string[];
+            /** Row Estimate */
+            row_estimate: number | null;
+            /** Schema */
+            schema: string;
+            /** Source */
+            source: string;
+        };
+        /**
+         * SourceTablesOut
+         * @description One page of tables, sorted by schema and name. `listed_at`: when the source gave it.
+         */
+        SourceTablesOut: {
+            /** Items */
+            items: components["schemas"]["SourceTableOut"][];
+            /**
+             * Listed At
+             * Format: date-time
+             */
+            listed_at: string;
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
          * SwitchIn
          * @description The slug of the organization to go over to; the token, for callers without cookies.
          * @example {
@@ -3560,10 +4828,22 @@ export interface components {
             type: string;
         };
         /**
+         * TableKind
+         * @description What is listed at a source.
+         * @enum {string}
+         */
+        TableKind: "table" | "view" | "file" | "endpoint";
+        /**
          * TableLoad
          * @description What happened to one table in one load; rows and bytes are counts of this load only.
          */
         TableLoad: {
+            /**
+             * Deleted
+             * @description Rows marked or removed: the source has them no longer.
+             * @default 0
+             */
+            deleted?: number;
             /** Extracted */
             extracted: number;
             /** Loaded */
@@ -3576,13 +4856,35 @@ export interface components {
             /** Normalized */
             normalized: number;
             /**
+             * Rejected
+             * @description Rows in quarantine; extracted = loaded + rejected.
+             * @default 0
+             */
+            rejected?: number;
+            /**
+             * Restored
+             * @description Rows whose mark was taken back.
+             * @default 0
+             */
+            restored?: number;
+            /**
              * Size Bytes
              * @description bytes extracted
              * @default 0
              */
             size_bytes?: number;
+            /**
+             * Source Rows
+             * @description At the source, where a resource asks.
+             */
+            source_rows?: number | null;
             /** Table */
             table: string;
+            /**
+             * Target Rows
+             * @description In the table, where a resource asks.
+             */
+            target_rows?: number | null;
             write_disposition: components["schemas"]["WriteDisposition"];
         };
         /**
@@ -3686,6 +4988,33 @@ export interface components {
             latency_ms: number;
             /** Message */
             message: string;
+            /** Missing */
+            missing: components["schemas"]["MissingRightOut"][];
+            /** Ok */
+            ok: boolean;
+            /** Server Version */
+            server_version: string | null;
+        };
+        /**
+         * TestedOut
+         * @description A test of a saved connection, and when it was.
+         */
+        TestedOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Hint */
+            hint: string | null;
+            /** Id */
+            id: number;
+            /** Latency Ms */
+            latency_ms: number;
+            /** Message */
+            message: string;
+            /** Missing */
+            missing: components["schemas"]["MissingRightOut"][];
             /** Ok */
             ok: boolean;
             /** Server Version */
@@ -3979,6 +5308,58 @@ export interface components {
             token: string;
         };
         /**
+         * VersionOut
+         * @description The state as a run or a change left it: the snapshot before the next one.
+         */
+        VersionOut: {
+            change: components["schemas"]["ChangeRefOut"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Hash */
+            hash: string;
+            /** Load Id */
+            load_id: string;
+            /** Positions */
+            positions: components["schemas"]["PositionOut"][];
+            run: components["schemas"]["RunRefOut"] | null;
+        };
+        /**
+         * WindowOut
+         * @description One run: rows whose cursor lies in [start, end).
+         */
+        WindowOut: {
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /**
+         * WindowStateOut
+         * @description How far a window is. `stopped`: not begun, because one before it had failed.
+         */
+        WindowStateOut: {
+            /** End */
+            end: string | null;
+            /** Run Id */
+            run_id: string;
+            /** Start */
+            start: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "success" | "failed" | "stopped";
+        };
+        /**
          * WorkflowIn
          * @description A new workflow.
          * @example {
@@ -4042,24 +5423,45 @@ export interface components {
          * @description How new rows meet the rows that are already there.
          * @enum {string}
          */
-        WriteDisposition: "append" | "replace" | "merge";
+        WriteDisposition: "append" | "replace" | "merge" | "insert";
         /**
-         * ColumnOut
-         * @description A column at the source. `why_not` says why it cannot be a cursor.
+         * ResetIn
+         * @description The token of the link, and the password to have from now on.
          */
-        api__datamodels__connections__ColumnOut: {
-            /** Cursor Candidate */
-            cursor_candidate: boolean;
-            /** Name */
-            name: string;
-            /** Nullable */
-            nullable: boolean;
-            /** Primary Key */
-            primary_key: boolean;
-            /** Type */
-            type: string;
-            /** Why Not */
-            why_not: string | null;
+        api__datamodels__auth__ResetIn: {
+            /**
+             * Password
+             * Format: password
+             */
+            password: string;
+            /**
+             * Token
+             * Format: password
+             */
+            token: string;
+        };
+        /**
+         * ResetIn
+         * @description Which resource is to be loaded from the beginning.
+         */
+        api__datamodels__pipeline_state__ResetIn: {
+            /**
+             * Resource
+             * @description By its name in the published pipeline.
+             */
+            resource: string;
+        };
+        /**
+         * ReasonOut
+         * @description How many rows were put aside for one reason.
+         */
+        api__datamodels__rejected_rows__ReasonOut: {
+            /** Column */
+            column: string | null;
+            /** Reason */
+            reason: string | null;
+            /** Rows */
+            rows: number;
         };
         /**
          * PreviewIn
@@ -4102,16 +5504,6 @@ export interface components {
             rows: unknown[][];
         };
         /**
-         * ColumnOut
-         * @description A column and its PostgreSQL type.
-         */
-        api__datamodels__transformations__ColumnOut: {
-            /** Name */
-            name: string;
-            /** Type */
-            type: string;
-        };
-        /**
          * PreviewIn
          * @description How many rows.
          */
@@ -4128,21 +5520,33 @@ export interface components {
          */
         api__datamodels__transformations__RowsOut: {
             /** Columns */
-            columns: components["schemas"]["api__datamodels__transformations__ColumnOut"][];
+            columns: components["schemas"]["ColumnOut"][];
             /** Rows */
             rows: unknown[][];
         };
         /**
          * PreviewOut
-         * @description The first rows of a CSV file, as text.
+         * @description Rows of a CSV file, as text; `complete`: no others follow.
          */
         api__datamodels__uploads__PreviewOut: {
             /** Columns */
             columns: string[];
+            /** Complete */
+            complete: boolean;
             /** Filename */
             filename: string;
             /** Rows */
             rows: string[][];
+        };
+        /**
+         * ReasonOut
+         * @description Why a part of the dialect is what it is.
+         */
+        api__datamodels__uploads__ReasonOut: {
+            /** Evidence */
+            evidence: string;
+            /** Part */
+            part: string;
         };
     };
     responses: never;
@@ -4969,7 +6373,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ResetIn"];
+                "application/json": components["schemas"]["api__datamodels__auth__ResetIn"];
             };
         };
         responses: {
@@ -5705,6 +7109,93 @@ export interface operations {
             };
         };
     };
+    compare_api_v1_connections_compare_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ComparisonIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparisonOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry would fail in the same way: bad credentials, bad SQL, a broken contract. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     test_draft_api_v1_connections_test_post: {
         parameters: {
             query?: never;
@@ -6058,9 +7549,13 @@ export interface operations {
             };
         };
     };
-    list_resources_api_v1_connections__id__resources_get: {
+    list_columns_api_v1_connections__id__columns_get: {
         parameters: {
-            query?: never;
+            query: {
+                table: string;
+                /** @description Forget what was listed before, and ask the source. */
+                refresh?: boolean;
+            };
             header?: never;
             path: {
                 id: number;
@@ -6075,7 +7570,542 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ResourcesOut"];
+                    "application/json": components["schemas"]["SourceColumnsOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry would fail in the same way: bad credentials, bad SQL, a broken contract. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    preview_api_v1_connections__id__draft_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry would fail in the same way: bad credentials, bad SQL, a broken contract. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    drift_api_v1_connections__id__drift_get: {
+        parameters: {
+            query: {
+                upload_id: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry would fail in the same way: bad credentials, bad SQL, a broken contract. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    preview_api_v1_connections__id__preview_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FirstRowsIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FirstRowsOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry would fail in the same way: bad credentials, bad SQL, a broken contract. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    profile_api_v1_connections__id__profile_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry would fail in the same way: bad credentials, bad SQL, a broken contract. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_schemas_api_v1_connections__id__schemas_get: {
+        parameters: {
+            query?: {
+                /** @description Forget what was listed before, and ask the source. */
+                refresh?: boolean;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemasOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry would fail in the same way: bad credentials, bad SQL, a broken contract. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_tables_api_v1_connections__id__tables_get: {
+        parameters: {
+            query?: {
+                schema?: string | null;
+                /** @description A part of the name. */
+                search?: string;
+                limit?: number;
+                cursor?: string | null;
+                /** @description Forget what was listed before, and ask the source. */
+                refresh?: boolean;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceTablesOut"];
                 };
             };
             /** @description 401. */
@@ -6160,7 +8190,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TestOut"];
+                    "application/json": components["schemas"]["TestedOut"];
                 };
             };
             /** @description 401. */
@@ -6219,6 +8249,85 @@ export interface operations {
             };
             /** @description A retry may succeed: network, lock, a service that is away. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_tests_api_v1_connections__id__tests_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_TestedOut_"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8927,6 +11036,385 @@ export interface operations {
             };
         };
     };
+    show_api_v1_pipelines__id__state_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PipelineStateOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reset_api_v1_pipelines__id__state_reset_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["api__datamodels__pipeline_state__ResetIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    restore_api_v1_pipelines__id__state_restore_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_cursor_api_v1_pipelines__id__state_set_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     health_api_v1_platform_health_get: {
         parameters: {
             query?: never;
@@ -10499,6 +12987,274 @@ export interface operations {
             };
         };
     };
+    list_rows_api_v1_tables__dataset___table__rejected_get: {
+        parameters: {
+            query?: {
+                column?: string | null;
+                reason?: string | null;
+                run_id?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+                table: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_RejectedRowOut_"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry would fail in the same way: bad credentials, bad SQL, a broken contract. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 502. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_api_v1_tables__dataset___table__rejected_csv_get: {
+        parameters: {
+            query?: {
+                column?: string | null;
+                reason?: string | null;
+                run_id?: string | null;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+                table: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry would fail in the same way: bad credentials, bad SQL, a broken contract. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 502. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_reasons_api_v1_tables__dataset___table__rejected_reasons_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                table: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReasonsOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry would fail in the same way: bad credentials, bad SQL, a broken contract. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 502. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     first_rows_api_v1_tables__dataset___table__rows_get: {
         parameters: {
             query?: {
@@ -11515,6 +14271,448 @@ export interface operations {
             };
         };
     };
+    create_api_v1_uploads_partial_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PartialUploadIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PartialUploadOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_api_v1_uploads_partial__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    offset_api_v1_uploads_partial__id__head: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Bytes of the file. */
+                    "Upload-Length"?: number;
+                    /** @description Bytes that have come. */
+                    "Upload-Offset"?: number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    append_api_v1_uploads_partial__id__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Bytes before these. */
+                "upload-offset"?: number;
+                /** @description Of these bytes: `sha256 BASE64`. */
+                "upload-checksum"?: string | null;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    /** @description Bytes of the file. */
+                    "Upload-Length"?: number;
+                    /** @description Bytes that have come. */
+                    "Upload-Offset"?: number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    finish_api_v1_uploads_partial__id__finish_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FinishIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     delete_api_v1_uploads__id__delete: {
         parameters: {
             query?: never;
@@ -11598,11 +14796,103 @@ export interface operations {
             };
         };
     };
+    inspect_api_v1_uploads__id__inspection_get: {
+        parameters: {
+            query?: {
+                delimiter?: string | null;
+                encoding?: string | null;
+                header?: boolean | null;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InspectionOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry would fail in the same way: bad credentials, bad SQL, a broken contract. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     preview_api_v1_uploads__id__preview_get: {
         parameters: {
             query?: {
                 delimiter?: string;
                 encoding?: string;
+                header?: boolean;
+                offset?: number;
+                limit?: number;
             };
             header?: never;
             path: {
@@ -12089,6 +15379,91 @@ export interface operations {
             };
         };
     };
+    list_backfills_api_v1_workflows__id__backfills_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackfillOut"][];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 502. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     create_api_v1_workflows__id__backfills_post: {
         parameters: {
             query?: never;
@@ -12103,6 +15478,303 @@ export interface operations {
                 "application/json": components["schemas"]["BackfillIn"];
             };
         };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackfillCreatedOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 502. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    plan_api_v1_workflows__id__backfills_plan_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BackfillIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackfillPlanOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 502. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_api_v1_workflows__id__backfills__backfill_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                backfill_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackfillOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 502. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_api_v1_workflows__id__backfills__backfill_id__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                backfill_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -12185,8 +15857,94 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description A retry may succeed: network, lock, a service that is away. */
-            503: {
+        };
+    };
+    resume_api_v1_workflows__id__backfills__backfill_id__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                backfill_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackfillOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 502. */
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };

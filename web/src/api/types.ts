@@ -21,9 +21,21 @@ export type PlatformOrganization = Schemas["TenantOut"];
 export type Connector = Schemas["ConnectorOut"];
 export type Connection = Schemas["ConnectionOut"];
 export type ConnectionTest = Schemas["TestOut"];
-export type Resource = Schemas["ResourceOut"];
+export type SourceTable = Schemas["SourceTableOut"];
+export type SourceColumn = Schemas["SourceColumnOut"];
+export type Profile = Schemas["ProfileOut"];
+export type KeyProfile = Schemas["KeyProfileOut"];
+export type CursorProfile = Schemas["CursorProfileOut"];
 export type Upload = Schemas["UploadOut"];
+export type Inspection = Schemas["InspectionOut"];
+export type FoundColumn = Schemas["ColumnFoundOut"];
+export type Dialect = Schemas["DialectOut"];
+export type Drift = Schemas["DriftOut"];
+export type DraftPreview = Schemas["DraftOut"];
+export type DraftRow = Schemas["DraftRowOut"];
+export type Difference = Schemas["DifferenceOut"];
 export type WarehouseTable = Schemas["TableOut"];
+export type RejectedRow = Schemas["RejectedRowOut"];
 export type Run = Schemas["RunOut"];
 export type RunState = "queued" | "running" | "success" | "failed";
 export type RunDetail = Schemas["RunDetailOut"];
@@ -37,19 +49,81 @@ export type GraphNode = Schemas["GraphNodeOut"];
 export type Revision = Schemas["RevisionOut"];
 export type Schedule = Schemas["ScheduleOut"];
 export type Pipeline = Schemas["PipelineOut"];
-export type PipelineConfig = {
+export type PipelineState = Schemas["PipelineStateOut"];
+export type ResourceState = Schemas["ResourceStateOut"];
+export type Position = Schemas["PositionOut"];
+export type StateVersion = Schemas["VersionOut"];
+export type Backfill = Schemas["BackfillOut"];
+export type BackfillPlan = Schemas["BackfillPlanOut"];
+export type BackfillRequest = Schemas["BackfillIn"];
+/** All of a pipeline's configuration but its resources. */
+export interface PipelineSettings {
   mode: "resources" | "single_table" | "full_database";
-  resources: ResourceConfig[];
+  source_schema?: string | null;
+  table_names?: string[];
+  batch_size?: number;
   [other: string]: unknown;
-};
+}
+export type PipelineConfig = PipelineSettings & { resources: ResourceConfig[] };
 /** The config of a node is JSON whose schema `/registry/kinds` serves; these are the parts shown. */
 export interface ResourceConfig {
   name: string;
   source?: string | null;
-  write_disposition: "append" | "replace" | "merge";
+  write_disposition: "append" | "replace" | "merge" | "insert";
   primary_key: string[];
-  cursor: { column: string; initial_value?: unknown } | null;
-  columns?: Record<string, string>;
+  merge_strategy?: "delete-insert" | "upsert" | "insert-only" | "scd2";
+  cursor: Cursor | null;
+  filters?: RowFilter[];
+  columns?: Record<string, ColumnConfig>;
+  other_columns?: "include" | "exclude";
+  calculated?: Record<string, CalculatedColumn>;
+  contract?: Partial<SchemaContract>;
+  on_bad_row?: "fail" | "quarantine";
+  max_rejected?: number;
+  minimum_rows?: number;
+  verify_count?: boolean;
+  deletes?: "none" | "soft" | "hard";
+  /** Hours; 0 is every load. */
+  deletes_every?: number;
+  /** Of all rows, from 0 to 1. */
+  max_deleted?: number;
+  [other: string]: unknown;
+}
+/** `lag`: seconds, for a cursor of numbers their own unit. */
+export interface Cursor {
+  column: string;
+  initial_value?: string | number | null;
+  lag?: number;
+  boundary?: "inclusive" | "exclusive";
+}
+export type PlainValue = string | number | boolean;
+/** `value` null: not filled in yet. */
+export interface RowFilter {
+  column: string;
+  op: "eq" | "ne" | "gt" | "gte" | "lt" | "lte" | "in" | "not_in";
+  value: PlainValue | PlainValue[] | null;
+}
+export type ContractRule = "evolve" | "freeze" | "discard_row" | "discard_value";
+export type SchemaContract = Record<"tables" | "columns" | "data_type", ContractRule>;
+export type ColumnType = "text" | "integer" | "number" | "boolean" | "date" | "timestamp";
+export interface FunctionCall {
+  name: string;
+  arguments?: PlainValue[];
+}
+/** A column made from others of the same row. */
+export interface CalculatedColumn {
+  expression: string;
+  type: ColumnType;
+  [other: string]: unknown;
+}
+/** What happens to a column of the source on its way; what is absent is as the service sets it. */
+export interface ColumnConfig {
+  include?: boolean;
+  name?: string | null;
+  type?: ColumnType | null;
+  functions?: FunctionCall[];
+  default?: PlainValue | null;
+  [other: string]: unknown;
 }
 export type Transformation = Schemas["TransformationOut"];
 export interface ColumnTest {

@@ -21,6 +21,7 @@ const LOOKS: Record<string, [color: string, icon: typeof IconCheck, label?: stri
   scheduled: ["gray", IconClock],
   up_for_retry: ["yellow", IconRefresh, "waits to retry"],
   restarting: ["yellow", IconRefresh],
+  stopped: ["orange", IconAlertTriangle, "not begun"],
   skipped: ["gray", IconPlayerSkipForward],
   untested: ["gray", IconCircleDashed, "not tested"],
 };

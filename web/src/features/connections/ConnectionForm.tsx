@@ -4,6 +4,7 @@ import { useMemo } from "react";
 
 import { $api } from "@/api/client";
 import { fieldErrors } from "@/api/errors";
+import { changed } from "@/api/queries";
 import type { Connection, Connector } from "@/api/types";
 import { ErrorAlert } from "@/components/ErrorAlert";
 import { fields, initialValues, outgoing, validate, type JsonSchema } from "@/components/schema/fields";
@@ -36,7 +37,9 @@ export function ConnectionForm({ connector, connection, readOnly, saving, error,
     validate: (values) => validate(connection ? config : [...config, ...secrets], values),
   });
   const draft = $api.useMutation("post", "/api/v1/connections/test", { onError: showFields });
-  const stored = $api.useMutation("post", "/api/v1/connections/{id}/test");
+  const stored = $api.useMutation("post", "/api/v1/connections/{id}/test", {
+    onSettled: () => (connection ? changed.tested(connection.id) : undefined),
+  });
 
   function showFields(problem: unknown) {
     form.setErrors(fieldErrors(problem));
@@ -65,7 +68,8 @@ export function ConnectionForm({ connector, connection, readOnly, saving, error,
         <Stack maw={640}>
           <TextInput label="Name" required {...form.getInputProps("name")} error={errors.name} />
           {connector.files && (
-            <Uploads ids={(form.values.uploads as number[]) || []} error={errors.uploads} onChange={(ids) => form.setFieldValue("uploads", ids)} />
+            <Uploads ids={(form.values.uploads as number[]) || []} connectionId={connection?.id} error={errors.uploads} onChange={(ids) => form.setFieldValue("uploads", ids)}
+              onDialect={connector.name === "csv" ? ({ encoding, delimiter, header }) => form.setValues({ encoding, delimiter, header }) : undefined} />
           )}
           <SchemaFields fields={plain} values={form.values} errors={errors} onChange={(name, value) => form.setFieldValue(name, value)} />
           <SchemaFields fields={secrets} values={form.values} errors={errors} storedSecrets={Boolean(connection)}

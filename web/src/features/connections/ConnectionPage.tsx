@@ -1,4 +1,4 @@
-import { Button, Group } from "@mantine/core";
+import { Button, Group, Tabs } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "react-router";
@@ -12,7 +12,10 @@ import { Loaded } from "@/components/Loaded";
 import { Page, Panel } from "@/components/Page";
 import { Permitted, ReadOnlyNotice } from "@/components/Permitted";
 import { StateBadge } from "@/components/StateBadge";
+import { useParam } from "@/components/useParam";
 import { ConnectionForm } from "./ConnectionForm";
+import { TableBrowser } from "./TableBrowser";
+import { TestHistory } from "./TestHistory";
 
 export function ConnectionPage() {
   const { id = "" } = useParams();
@@ -24,6 +27,7 @@ function Opened({ connection: found }: { connection: Connection }) {
   const navigate = useNavigate();
   const registry = useQuery(connectors());
   const may = useMay();
+  const [tab, setTab] = useParam("tab", "settings");
   const path = { params: { path: { id: found.id } } };
   const save = $api.useMutation("patch", "/api/v1/connections/{id}", {
     onSuccess: async () => {
@@ -47,21 +51,32 @@ function Opened({ connection: found }: { connection: Connection }) {
           {!found.managed && <DeleteButton permission="connections:delete" what={`connection "${found.name}"`} error={remove.error} pending={remove.isPending} onConfirm={() => remove.mutate(path)} />}
         </>
       }>
-      <Panel>
-        <Loaded query={registry}>
-          {(list) => {
-            const connector = list.find(({ name }) => name === found.connector);
-            if (!connector) return <>The connector {found.connector} is not installed here.</>;
-            return (
-              <>
-                {!may("connections:write") && <ReadOnlyNotice />}
-                <ConnectionForm connector={connector} connection={found} readOnly={found.managed || !may("connections:write")} saving={save.isPending} error={save.error}
-                  onSave={(body) => save.mutate({ ...path, body })} />
-              </>
-            );
-          }}
-        </Loaded>
-      </Panel>
+      <Tabs value={tab} onChange={setTab} keepMounted={false}>
+        <Tabs.List mb="md">
+          <Tabs.Tab value="settings">Settings</Tabs.Tab>
+          <Tabs.Tab value="tables">Tables</Tabs.Tab>
+          <Tabs.Tab value="tests">Tests</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="settings">
+          <Panel>
+            <Loaded query={registry}>
+              {(list) => {
+                const connector = list.find(({ name }) => name === found.connector);
+                if (!connector) return <>The connector {found.connector} is not installed here.</>;
+                return (
+                  <>
+                    {!may("connections:write") && <ReadOnlyNotice />}
+                    <ConnectionForm connector={connector} connection={found} readOnly={found.managed || !may("connections:write")} saving={save.isPending} error={save.error}
+                      onSave={(body) => save.mutate({ ...path, body })} />
+                  </>
+                );
+              }}
+            </Loaded>
+          </Panel>
+        </Tabs.Panel>
+        <Tabs.Panel value="tables"><TableBrowser connection={found} /></Tabs.Panel>
+        <Tabs.Panel value="tests"><TestHistory connection={found} /></Tabs.Panel>
+      </Tabs>
     </Page>
   );
 }

@@ -1,9 +1,18 @@
-import { IconApi, IconDatabase, IconFileTypeCsv, IconPlugConnected } from "@tabler/icons-react";
+import {
+  IconApi, IconBrandAws, IconBrandGoogleBigQuery, IconBrandMysql, IconBrandSnowflake, IconBrandWindows, IconDatabase, IconFileTypeCsv,
+  IconPlugConnected,
+} from "@tabler/icons-react";
 
 const ICONS: Record<string, typeof IconDatabase> = {
   csv: IconFileTypeCsv,
   postgres: IconDatabase,
+  mysql: IconBrandMysql,
+  mssql: IconBrandWindows,
+  redshift: IconBrandAws,
+  snowflake: IconBrandSnowflake,
+  bigquery: IconBrandGoogleBigQuery,
   sqlite: IconDatabase,
+  duckdb: IconDatabase,
   rest_api: IconApi,
 };
 

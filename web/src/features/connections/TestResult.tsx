@@ -4,6 +4,13 @@ import { IconCheck, IconPlugConnectedX } from "@tabler/icons-react";
 import type { ConnectionTest } from "@/api/types";
 import { ErrorAlert } from "@/components/ErrorAlert";
 
+/** What the user of a connection would still have to be granted. */
+export function MissingRights({ missing }: { missing: ConnectionTest["missing"] }) {
+  return missing.map(({ direction, message, hint }) => (
+    <Text key={message} size="sm" className="break">To be a {direction}: {message}. What to do: {hint}</Text>
+  ));
+}
+
 /** What the test found, and the remedy where it failed. */
 export function TestResult({ result, error }: { result: ConnectionTest | undefined; error: unknown }) {
   return (
@@ -17,6 +24,7 @@ export function TestResult({ result, error }: { result: ConnectionTest | undefin
             {result.message}{result.server_version ? `, ${result.server_version}` : ""}{result.ok ? ` (${result.latency_ms} ms)` : ""}
           </Text>
           {result.hint && <Text size="sm">What to do: {result.hint}</Text>}
+          <MissingRights missing={result.missing} />
         </Alert>
       )}
     </div>

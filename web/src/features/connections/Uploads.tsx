@@ -4,40 +4,57 @@ import { useQuery } from "@tanstack/react-query";
 import { useState, type DragEvent, type ReactNode } from "react";
 
 import { changed, uploads } from "@/api/queries";
-import { sendFile } from "@/api/upload";
+import type { Dialect } from "@/api/types";
+import { Sending } from "@/api/upload";
 import { ErrorAlert } from "@/components/ErrorAlert";
 import { bytes } from "@/components/time";
+import { FileDrift } from "./FileDrift";
+import { FileInspection } from "./FileInspection";
 
 interface Props {
   ids: number[];
+  /** The saved connection: a file of the same name as one of its own is a newer version. */
+  connectionId?: number;
   onChange: (ids: number[]) => void;
+  onDialect?: (dialect: Dialect) => void;
   error?: ReactNode;
 }
 
-/** The files of a file connection: drop them here or choose them. */
-export function Uploads({ ids, onChange, error }: Props) {
-  const known = useQuery(uploads());
-  const [sending, setSending] = useState<{ name: string; percent: number } | null>(null);
-  const [failure, setFailure] = useState<unknown>(null);
-  const [over, setOver] = useState(false);
+interface Way {
+  sending: Sending;
+  percent: number;
+  failure?: unknown;
+}
 
-  async function add(files: File[]) {
-    setFailure(null);
+/** The files of a file connection: drop them here or choose them. */
+export function Uploads({ ids, connectionId, onChange, onDialect, error }: Props) {
+  const known = useQuery(uploads());
+  const [way, setWay] = useState<Way | null>(null);
+  const [newer, setNewer] = useState<number[]>([]);
+  const [inspected, setInspected] = useState<number | null>(null);
+  const [over, setOver] = useState(false);
+  const nameOf = (id: number) => known.data?.items.find((item) => item.id === id)?.filename;
+
+  async function send(sendings: Sending[]) {
     let next = ids;
-    try {
-      for (const file of files) {
-        setSending({ name: file.name, percent: 0 });
-        const upload = await sendFile(file, (percent) => setSending({ name: file.name, percent }));
+    for (const sending of sendings) {
+      const progress = (percent: number) => setWay({ sending, percent });
+      progress(0);
+      try {
+        const upload = await sending.send(progress);
         await changed.uploads();
-        next = [...next, upload.id];
+        const former = next.find((id) => nameOf(id) === upload.filename);
+        if (former) setNewer((all) => [...all.filter((id) => id !== former), upload.id]);
+        next = [...next.filter((id) => id !== former), upload.id];
         onChange(next);
+        setWay(null);
+      } catch (failure) {
+        return setWay((last) => last && { ...last, failure });
       }
-    } catch (problem) {
-      setFailure(problem);
-    } finally {
-      setSending(null);
     }
   }
+
+  const add = (files: File[]) => send(files.map((file) => new Sending(file)));
 
   function drop(event: DragEvent) {
     event.preventDefault();
@@ -46,7 +63,7 @@ export function Uploads({ ids, onChange, error }: Props) {
   }
 
   return (
-    <Input.Wrapper label="Files" withAsterisk error={error} labelElement="div" description="CSV, plain or zipped. Each file becomes a table you can load.">
+    <Input.Wrapper label="Files" withAsterisk error={error} labelElement="div" description="Plain or packed, up to 1 GB. Each file becomes a table you can load; one of the same name takes the place of the older.">
       <Stack gap="xs" mt={6} p="md" data-over={over || undefined} className="dropzone" onDrop={drop}
         onDragOver={(event) => (event.preventDefault(), setOver(true))} onDragLeave={() => setOver(false)}>
         <Group justify="center" gap="xs">
@@ -56,28 +73,50 @@ export function Uploads({ ids, onChange, error }: Props) {
             {(props) => <Button size="xs" variant="default" {...props}>Choose files</Button>}
           </FileButton>
         </Group>
-        {sending && (
-          <div role="status">
-            <Text size="sm">{sending.name}: {sending.percent} %</Text>
-            <Progress value={sending.percent} aria-label={`Upload of ${sending.name}`} />
-          </div>
-        )}
-        <ErrorAlert error={failure} title="The file was not stored" />
+        {way && <OnTheWay way={way} onGoOn={() => void send([way.sending])} onGiveUp={() => (void way.sending.giveUp().catch(() => undefined), setWay(null))} />}
         {ids.map((id) => {
           const upload = known.data?.items.find((item) => item.id === id);
           const name = upload?.filename ?? `Upload ${id}`;
           return (
-            <Group key={id} justify="space-between" wrap="nowrap" className="surface" px="sm" py={4}>
-              <Group gap="xs" wrap="nowrap" style={{ minWidth: 0 }}>
-                <IconFileSpreadsheet size={18} aria-hidden />
-                <Text size="sm" truncate>{name}</Text>
-                {upload && <Text size="sm" c="dimmed" className="nowrap">{bytes(upload.size)}</Text>}
+            <div key={id}>
+              <Group justify="space-between" wrap="nowrap" className="surface" px="sm" py={4}>
+                <Group gap="xs" wrap="nowrap" style={{ minWidth: 0 }}>
+                  <IconFileSpreadsheet size={18} aria-hidden />
+                  <Text size="sm" truncate>{name}</Text>
+                  {upload && <Text size="sm" c="dimmed" className="nowrap">{bytes(upload.size)}</Text>}
+                </Group>
+                <Group gap={4} wrap="nowrap">
+                  {onDialect && <Button size="compact-xs" variant="subtle" aria-expanded={inspected === id} onClick={() => setInspected(inspected === id ? null : id)}>Inspect {name}</Button>}
+                  <CloseButton aria-label={`Remove ${name}`} onClick={() => onChange(ids.filter((other) => other !== id))} />
+                </Group>
               </Group>
-              <CloseButton aria-label={`Remove ${name}`} onClick={() => onChange(ids.filter((other) => other !== id))} />
-            </Group>
+              {connectionId && newer.includes(id) && <FileDrift connectionId={connectionId} uploadId={id} />}
+              {onDialect && inspected === id && <FileInspection uploadId={id} onDialect={onDialect} />}
+            </div>
           );
         })}
       </Stack>
     </Input.Wrapper>
+  );
+}
+
+function OnTheWay({ way, onGoOn, onGiveUp }: { way: Way; onGoOn: () => void; onGiveUp: () => void }) {
+  const { name } = way.sending.file;
+  return (
+    <div>
+      <div role="status">
+        <Text size="sm">{name}: {way.percent} %</Text>
+        <Progress value={way.percent} aria-label={`Upload of ${name}`} />
+      </div>
+      {way.failure ? (
+        <>
+          <ErrorAlert error={way.failure} title="The file has not come whole" />
+          <Group gap="xs" mt="xs">
+            <Button size="xs" onClick={onGoOn}>Go on with {name}</Button>
+            <Button size="xs" variant="default" onClick={onGiveUp}>Give it up</Button>
+          </Group>
+        </>
+      ) : null}
+    </div>
   );
 }

@@ -5,7 +5,7 @@ import { $api } from "@/api/client";
 import { changed } from "@/api/queries";
 import { Page } from "@/components/Page";
 import { useParam } from "@/components/useParam";
-import { PipelineForm } from "./PipelineForm";
+import { PipelineWizard } from "./PipelineWizard";
 
 export function NewPipelinePage() {
   const navigate = useNavigate();
@@ -19,7 +19,7 @@ export function NewPipelinePage() {
   });
   return (
     <Page title="New pipeline" description="Loads tables or files into a dataset of the warehouse." crumbs={[{ label: "Pipelines", to: "/pipelines" }]}>
-      <PipelineForm source={source} onSource={setSource} saving={save.isPending} error={save.error}
+      <PipelineWizard source={source} onSource={setSource} saving={save.isPending} error={save.error}
         onSave={(body) => save.mutate({ body: { ...body, retries: 5, description: "" } })} />
     </Page>
   );

@@ -1,4 +1,4 @@
-import { Button } from "@mantine/core";
+import { Button, Tabs } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "react-router";
@@ -8,9 +8,12 @@ import { changed, pipeline } from "@/api/queries";
 import type { Pipeline } from "@/api/types";
 import { DeleteButton } from "@/components/DeleteButton";
 import { Loaded } from "@/components/Loaded";
-import { Page } from "@/components/Page";
+import { Page, Panel } from "@/components/Page";
 import { EditableBy } from "@/components/Permitted";
+import { useParam } from "@/components/useParam";
 import { PipelineForm } from "./PipelineForm";
+import { PipelineState } from "./PipelineState";
+import { RejectedRows } from "./RejectedRows";
 
 export function PipelinePage() {
   const { id = "" } = useParams();
@@ -21,6 +24,7 @@ export function PipelinePage() {
 function Opened({ pipeline: found }: { pipeline: Pipeline }) {
   const navigate = useNavigate();
   const path = { id: found.id };
+  const [tab, setTab] = useParam("tab", "settings");
   const save = $api.useMutation("patch", "/api/v1/pipelines/{id}", {
     onSuccess: async () => {
       await changed.nodes();
@@ -41,10 +45,21 @@ function Opened({ pipeline: found }: { pipeline: Pipeline }) {
           <DeleteButton permission="pipelines:delete" what={`pipeline "${found.name}"`} pending={remove.isPending} error={remove.error} onConfirm={() => remove.mutate({ params: { path } })} />
         </>
       }>
-      <EditableBy permission="pipelines:write">
-        <PipelineForm pipeline={found} saving={save.isPending} error={save.error}
-          onSave={({ name, dataset, config }) => save.mutate({ params: { path, header: { "If-Match": String(found.version) } }, body: { name, dataset, config } })} />
-      </EditableBy>
+      <Tabs value={tab} onChange={setTab} keepMounted={false}>
+        <Tabs.List mb="md">
+          <Tabs.Tab value="settings">Settings</Tabs.Tab>
+          <Tabs.Tab value="state">State</Tabs.Tab>
+          <Tabs.Tab value="rejected">Rejected rows</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="settings">
+          <EditableBy permission="pipelines:write">
+            <PipelineForm pipeline={found} saving={save.isPending} error={save.error}
+              onSave={({ name, dataset, destination_connection_id, config }) => save.mutate({ params: { path, header: { "If-Match": String(found.version) } }, body: { name, dataset, destination_connection_id, config } })} />
+          </EditableBy>
+        </Tabs.Panel>
+        <Tabs.Panel value="state"><Panel p={0}><PipelineState id={found.id} /></Panel></Tabs.Panel>
+        <Tabs.Panel value="rejected"><RejectedRows pipeline={found} /></Tabs.Panel>
+      </Tabs>
     </Page>
   );
 }

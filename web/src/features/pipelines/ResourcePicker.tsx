@@ -1,109 +1,88 @@
-import { Button, Checkbox, Group, MultiSelect, Select, Table, Text, TextInput } from "@mantine/core";
+import { Button, Checkbox, Group, Pagination, Table, Text, TextInput } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
 import { useState } from "react";
 
-import type { Resource, ResourceConfig } from "@/api/types";
-import { chosenAs, proposal, vanished, withDisposition, without, type Disposition, type Selection } from "./selection";
-
-const DISPOSITIONS = [
-  { value: "append", label: "append: add the rows" },
-  { value: "replace", label: "replace: the whole table" },
-  { value: "merge", label: "merge: update by key" },
-];
+import type { SourceTable } from "@/api/types";
+import { SOURCE_PAGE, useSourceTables } from "@/api/useSourceTables";
+import { ErrorAlert } from "@/components/ErrorAlert";
+import { LoadingBars } from "@/components/Loaded";
+import { chosenAs, others, proposal, without, type Selection } from "./selection";
 
 interface Props {
-  resources: Resource[];
+  sourceId: number;
   selection: Selection;
-  errors: Record<string, string>;
-  refreshing: boolean;
-  onRefresh: () => void;
   onChange: (selection: Selection) => void;
 }
 
-/** The tables and files of a source: search, choose, and say how each one is loaded. */
-export function ResourcePicker({ resources, selection, errors, refreshing, onRefresh, onChange }: Props) {
+/** The tables and files of a source, a page at a time: search and choose. */
+export function ResourcePicker({ sourceId, selection, onChange }: Props) {
   const [search, setSearch] = useState("");
-  const found = resources
-    .filter(({ name }) => name.toLowerCase().includes(search.toLowerCase()))
-    .sort((a, b) => a.name.localeCompare(b.name));
-  const chosen = found.filter(({ name }) => chosenAs(selection, name)).length;
+  const [page, setPage] = useState(1);
+  const list = useSourceTables(sourceId, search);
+  const shown = list.tables.slice((page - 1) * SOURCE_PAGE, page * SOURCE_PAGE);
+  const chosen = shown.filter(({ source }) => chosenAs(selection, source)).length;
+  const elsewhere = list.whole ? others(selection, list.tables) : [];
+  const known = Math.max(1, Math.ceil(list.tables.length / SOURCE_PAGE));
 
-  function toggle(list: Resource[], on: boolean) {
-    if (!on) return onChange(without(selection, list.map(({ name }) => chosenAs(selection, name))));
-    const added = list.filter(({ name }) => !chosenAs(selection, name));
-    onChange({ ...selection, ...Object.fromEntries(added.map((resource) => [resource.name, proposal(resource)])) });
+  function toggle(tables: SourceTable[], on: boolean) {
+    if (!on) return onChange(without(selection, tables.map(({ source }) => chosenAs(selection, source))));
+    const added = tables.filter(({ source }) => !chosenAs(selection, source));
+    onChange({ ...selection, ...Object.fromEntries(added.map((table) => [table.source, proposal(table)])) });
   }
 
+  function open(next: number) {
+    if (next > known) list.more?.();
+    setPage(next);
+  }
+
+  if (list.loading) return <LoadingBars />;
   return (
-    <>
+    <div>
       <Group gap="sm" mb="sm">
-        <TextInput aria-label="Search resources" placeholder={`Search ${resources.length} resources`} value={search} onChange={(event) => setSearch(event.currentTarget.value)} />
-        <Select aria-label="Disposition of all chosen" placeholder="Set all chosen to…" data={DISPOSITIONS} value={null} disabled={!Object.keys(selection).length}
-          onChange={(value) => value && onChange(withDisposition(selection, value as Disposition))} />
-        <Button variant="default" leftSection={<IconRefresh size={15} aria-hidden />} loading={refreshing} onClick={onRefresh}>Read the source again</Button>
-        <Text size="sm" c="dimmed" role="status">{Object.keys(selection).length} chosen</Text>
+        <TextInput aria-label="Search resources" placeholder="Search by a part of the name" value={search} onChange={(event) => (setSearch(event.currentTarget.value), setPage(1))} />
+        <Button variant="default" loading={list.takingAll} disabled={!list.tables.length} onClick={() => list.takeAll((tables) => toggle(tables, true))}>{search ? "Choose all that are found" : "Choose all"}</Button>
+        <Button variant="default" disabled={!Object.keys(selection).length} onClick={() => onChange({})}>Choose none</Button>
+        <Button variant="default" leftSection={<IconRefresh size={15} aria-hidden />} loading={list.refreshing} onClick={list.refresh}>Read the source again</Button>
+        <Text size="sm" c="dimmed" role="status">{Object.keys(selection).length.toLocaleString("en")} chosen</Text>
       </Group>
-      <Table.ScrollContainer minWidth={940} type="native">
-        <Table aria-label="Resources" verticalSpacing={6}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th w={36}>
-                <Checkbox aria-label="Choose all that are shown" checked={chosen > 0 && chosen === found.length} indeterminate={chosen > 0 && chosen < found.length}
-                  onChange={(event) => toggle(found, event.currentTarget.checked)} />
-              </Table.Th>
-              <Table.Th>Resource</Table.Th><Table.Th>Table</Table.Th><Table.Th>Load</Table.Th><Table.Th>Key</Table.Th><Table.Th>Cursor</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {found.map((resource) => {
-              const key = chosenAs(selection, resource.name) ?? resource.name;
-              return (
-                <Row key={resource.name} resource={resource} config={selection[key]} error={errors[key]}
-                  onToggle={(on) => toggle([resource], on)} onChange={(config) => onChange({ ...selection, [key]: config })} />
-              );
-            })}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
-      {vanished(selection, resources).map((name) => (
-        <Group key={name} gap="xs" mt="xs" role="alert">
-          <Text size="sm">"{name}" is chosen, but it is not at the source any more.</Text>
-          <Button size="compact-xs" variant="default" aria-label={`Remove ${name}`} onClick={() => onChange(without(selection, [name]))}>Remove</Button>
-        </Group>
-      ))}
-      {!found.length && <Text size="sm" c="dimmed">{resources.length ? "No resource is called like that." : "The source holds no table or file."}</Text>}
-    </>
+      {list.error ? <ErrorAlert error={list.error} retry={list.refresh} /> : null}
+      <Table aria-label="Resources" verticalSpacing={6}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th w={36}>
+              <Checkbox aria-label="Choose all that are shown" checked={chosen > 0 && chosen === shown.length} indeterminate={chosen > 0 && chosen < shown.length}
+                onChange={(event) => toggle(shown, event.currentTarget.checked)} />
+            </Table.Th>
+            <Table.Th>Resource</Table.Th><Table.Th>Key</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {shown.map((table) => (
+            <Row key={table.source} source={table.source} note={size(table)} primaryKey={table.primary_key} chosen={chosenAs(selection, table.source) !== null} onToggle={(on) => toggle([table], on)} />
+          ))}
+          {elsewhere.slice(0, SOURCE_PAGE).map((name) => (
+            <Row key={name} source={name} note="not at the source any more" primaryKey={selection[name]!.primary_key} chosen onToggle={() => onChange(without(selection, [name]))} />
+          ))}
+        </Table.Tbody>
+      </Table>
+      {!list.tables.length && <Text size="sm" c="dimmed" mt="xs">{search ? "No resource is called like that." : "The source holds no table or file."}</Text>}
+      {(known > 1 || list.more) && (
+        <Pagination mt="sm" size="sm" total={known + (list.more ? 1 : 0)} value={page} onChange={open} disabled={list.loadingMore} getControlProps={(control) => ({ "aria-label": `${control} page` })} />
+      )}
+    </div>
   );
 }
 
-function Row({ resource, config, error, onToggle, onChange }: {
-  resource: Resource;
-  config: ResourceConfig | undefined;
-  error: string | undefined;
-  onToggle: (on: boolean) => void;
-  onChange: (config: ResourceConfig) => void;
-}) {
-  const { name } = resource;
-  const columns = resource.columns.map((column) => column.name);
-  const size = resource.row_estimate === null ? "" : `, about ${resource.row_estimate.toLocaleString("en")} rows`;
+function Row({ source, note, primaryKey, chosen, onToggle }: { source: string; note: string; primaryKey: string[]; chosen: boolean; onToggle: (on: boolean) => void }) {
   return (
     <Table.Tr>
-      <Table.Td><Checkbox aria-label={`Load ${name}`} checked={Boolean(config)} onChange={(event) => onToggle(event.currentTarget.checked)} /></Table.Td>
-      <Table.Td><Text size="sm" fw={600} className="break">{name}</Text><Text size="xs" c="dimmed">{columns.length} columns{size}</Text></Table.Td>
-      {config ? (
-        <>
-          <Table.Td><TextInput size="xs" aria-label={`Table of ${name}`} value={config.name} error={error} onChange={(event) => onChange({ ...config, name: event.currentTarget.value, source: name })} /></Table.Td>
-          <Table.Td><Select size="xs" aria-label={`How ${name} is loaded`} data={DISPOSITIONS} value={config.write_disposition} allowDeselect={false} onChange={(value) => onChange({ ...config, write_disposition: value as Disposition })} /></Table.Td>
-          <Table.Td><MultiSelect size="xs" aria-label={`Key of ${name}`} data={columns} value={config.primary_key} searchable placeholder={config.primary_key.length ? undefined : "none"} onChange={(primary_key) => onChange({ ...config, primary_key })} /></Table.Td>
-          <Table.Td>
-            <Select size="xs" aria-label={`Cursor of ${name}`} clearable placeholder="none: load everything" value={config.cursor?.column ?? null}
-              data={resource.cursor_candidates} onChange={(column) => onChange({ ...config, cursor: column ? { ...config.cursor, column } : null })}
-              clearButtonProps={{ "aria-label": `No cursor for ${name}` }} />
-          </Table.Td>
-        </>
-      ) : (
-        <Table.Td colSpan={4}><Text size="xs" c="dimmed">not loaded</Text></Table.Td>
-      )}
+      <Table.Td><Checkbox aria-label={`Load ${source}`} checked={chosen} onChange={(event) => onToggle(event.currentTarget.checked)} /></Table.Td>
+      <Table.Td><Text size="sm" fw={600} className="break">{source}</Text><Text size="xs" c="dimmed">{note}</Text></Table.Td>
+      <Table.Td>{primaryKey.length ? <Text size="sm" className="break">{primaryKey.join(", ")}</Text> : <Text size="xs" c="dimmed">the source names none</Text>}</Table.Td>
     </Table.Tr>
   );
+}
+
+function size({ kind, row_estimate }: SourceTable): string {
+  return row_estimate === null ? kind : `${kind}, about ${row_estimate.toLocaleString("en")} rows`;
 }

@@ -13,6 +13,10 @@ interface Row {
   extracted?: number;
   normalized?: number;
   loaded?: number;
+  rejected?: number;
+  deleted?: number;
+  restored?: number;
+  sourceRows?: number | null;
   size?: number;
   newColumns: string[];
   final: boolean;
@@ -24,8 +28,8 @@ type LiveRows = Record<string, Record<string, Record<string, number>>>;
 export function tableRows(results: RunResult[], live: LiveRows): Row[] {
   const done = results.filter((result) => result.tables.length);
   const final: Row[] = done.flatMap(({ node, tables }) =>
-    tables.map(({ table, extracted, normalized, loaded, size_bytes, new_columns }) => ({
-      node, table, extracted, normalized, loaded, size: size_bytes, newColumns: new_columns ?? [], final: true,
+    tables.map(({ table, extracted, normalized, loaded, rejected, deleted, restored, source_rows, size_bytes, new_columns }) => ({
+      node, table, extracted, normalized, loaded, rejected, deleted, restored, sourceRows: source_rows, size: size_bytes, newColumns: new_columns ?? [], final: true,
     })),
   );
   const finished = new Set(done.map(({ node }) => node));
@@ -77,6 +81,10 @@ function Notes({ row }: { row: Row }) {
   return (
     <>
       {row.loaded === 0 && <Text size="sm" className="nowrap"><IconAlertTriangle size={14} aria-hidden /> no new rows</Text>}
+      {row.rejected ? <Text size="sm">{number.format(row.rejected)} rejected: see {row.table}__rejected</Text> : null}
+      {row.deleted ? <Text size="sm">{number.format(row.deleted)} deleted: the source has them no longer</Text> : null}
+      {row.restored ? <Text size="sm">{number.format(row.restored)} are back at the source</Text> : null}
+      {typeof row.sourceRows === "number" && <Text size="sm">counted: the source has {number.format(row.sourceRows)} rows, and they are all here{row.rejected ? " or rejected" : ""}</Text>}
       {row.newColumns.length > 0 && <Text size="sm">new columns: {row.newColumns.join(", ")}</Text>}
     </>
   );

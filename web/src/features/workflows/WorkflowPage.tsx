@@ -17,6 +17,7 @@ import { PublishButton, usePublish } from "@/components/PublishButton";
 import { StateBadge } from "@/components/StateBadge";
 import { TimeAgo } from "@/components/Time";
 import { useParam } from "@/components/useParam";
+import { Backfills } from "./Backfills";
 import { EdgeTable } from "./EdgeTable";
 import { FlowGraph } from "./FlowGraph";
 import { Revisions } from "./Revisions";
@@ -78,6 +79,7 @@ function Opened({ graph: found }: { graph: Graph }) {
             <Tabs.Tab value="graph">Graph</Tabs.Tab>
             <Tabs.Tab value="edges">Edges</Tabs.Tab>
             <Tabs.Tab value="schedules">Schedules</Tabs.Tab>
+            <Tabs.Tab value="backfill">Backfill</Tabs.Tab>
             <Tabs.Tab value="revisions">Revisions</Tabs.Tab>
           </Tabs.List>
           <Tabs.Panel value="graph">
@@ -95,6 +97,7 @@ function Opened({ graph: found }: { graph: Graph }) {
           </Tabs.Panel>
           <Tabs.Panel value="edges"><EdgeTable graph={found} /></Tabs.Panel>
           <Tabs.Panel value="schedules"><Schedules graph={found} /></Tabs.Panel>
+          <Tabs.Panel value="backfill"><Backfills workflow={workflow} /></Tabs.Panel>
           <Tabs.Panel value="revisions"><Revisions workflow={workflow} /></Tabs.Panel>
         </Tabs>
       </Panel>

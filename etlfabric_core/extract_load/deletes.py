@@ -1,0 +1,232 @@
+"""Deletes at the source, found by comparing keys: rows are marked or removed at the destination.
+
+Keys are compared before the load, so that a source that gives too few changes nothing, and rows
+are marked or removed after it, in one fenced transaction per table. A load that was interrupted in
+between compares again: the rows end the same.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from etlfabric_core.errors import TerminalError
+from etlfabric_core.extract_load.contract import normal_name, present
+from etlfabric_core.extract_load.copy_text import blocks
+from etlfabric_core.extract_load.evidence import KeySet
+from etlfabric_core.extract_load.fencing import COMPARED_TABLE, WriterSession, qualified
+from etlfabric_core.extract_load.resources import PlannedTable
+from etlfabric_core.extract_load.sources.postgres_query import (
+    Relation,
+    filter_conditions,
+)
+from etlfabric_core.graph.configs import DELETED_AT, ResourceConfig
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg import sql
+
+IN_UTC = "set local time zone 'UTC'"  # in which times without a zone are compared
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Rows of one table: marked or removed by this load, and those whose mark was taken back."""
+
+    deleted: int = 0
+    restored: int = 0
+
+
+def is_due(session: WriterSession, resource: ResourceConfig, table: str) -> bool:
+    """Whether the keys of a table are to be compared in this load."""
+    if resource.deletes == "none":
+        return False
+    found = session.connection.execute(
+        "select compared_at + make_interval(hours => %s) > now() from "  # noqa: S608
+        f"{qualified(session.writer, COMPARED_TABLE)} where pipeline = %s and table_name = %s",
+        [resource.deletes_every, session.writer.pipeline, table],
+    )
+    return found.fetchone() != (True,)
+
+
+def stage(session: WriterSession, tables: Sequence[PlannedTable]) -> None:
+    """Brings the keys to the destination, and looks what would be deleted.
+
+    Raises:
+        TerminalError: the source has no keys at all, or more rows than `max_deleted` allows
+            would be deleted.
+        FencedError: the writer has been taken over.
+    """
+    for one in _compared(session, tables):
+        with session.fenced() as cursor:
+            one.stage(cursor)
+
+
+def apply(session: WriterSession, tables: Sequence[PlannedTable]) -> dict[str, Gone]:
+    """Marks or removes what is gone, by the keys that were staged.
+
+    Raises:
+        FencedError: the writer has been taken over.
+    """
+    done = {}
+    for one in _compared(session, tables):
+        with session.fenced() as cursor:
+            done[one.table.name] = one.apply(cursor)
+            cursor.execute(
+                f"insert into {qualified(session.writer, COMPARED_TABLE)} values (%s, %s, now()) "  # noqa: S608
+                "on conflict (pipeline, table_name) do update set compared_at = now()",
+                [session.writer.pipeline, one.table.name],
+            )
+    return done
+
+
+def _compared(session: WriterSession, tables: Sequence[PlannedTable]) -> "Iterator[_Comparison]":
+    for number, table in enumerate(tables):
+        if table.keys is not None:
+            there = present(session, table.name)
+            yield _Comparison(table, table.keys, session.writer.dataset, number, bool(there))
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    table: PlannedTable
+    keys: KeySet
+    dataset: str
+    number: int
+    is_there: bool
+
+    @property
+    def _is_soft(self) -> bool:
+        return self.table.config.deletes == "soft"
+
+    def stage(self, cursor: "psycopg.Cursor") -> None:
+        from psycopg import sql
+
+        if not self.is_there:
+            return
+        cursor.execute(IN_UTC)
+        self._add_mark(cursor)
+        made = sql.SQL("create temp table {} as select {} from {} with no data")
+        cursor.execute(made.format(self._staged, self._names, self._target))
+        copied = sql.SQL("copy {} ({}) from stdin").format(self._staged, self._names)
+        with cursor.copy(copied) as copy:
+            for batch in self.keys.batches():
+                for block in blocks(batch):
+                    copy.write(block)
+        cursor.execute(sql.SQL("analyze {}").format(self._staged))
+        self._require_few(cursor)
+
+    def _require_few(self, cursor: "psycopg.Cursor") -> None:
+        from psycopg import sql
+
+        counted = sql.SQL("select count(*), count(*) filter (where {}) from {} as t where {}")
+        cursor.execute(counted.format(self._is_gone, self._target, self._selected))
+        rows, gone = cursor.fetchone() or (0, 0)
+        if rows and not self.keys.rows:
+            raise self._refused(f"the source gave no keys, and the table has {rows} rows")
+        if gone > rows * self.table.config.max_deleted:
+            raise self._refused(
+                f"{gone} of {rows} rows are gone from the source, max_deleted is "
+                f"{self.table.config.max_deleted:g}"
+            )
+
+    def _refused(self, words: str) -> TerminalError:
+        return TerminalError(
+            f"table '{self.table.name}': {words}; nothing was written",
+            hint="look whether the source is complete; if it is, raise max_deleted for one run, "
+            "or empty the table yourself",
+        )
+
+    def apply(self, cursor: "psycopg.Cursor") -> Gone:
+        from psycopg import sql
+
+        cursor.execute(IN_UTC)
+        self._add_mark(cursor)
+        if not self._was_staged(cursor):
+            return Gone()  # the load made the table, from these same rows
+        if not self._is_soft:
+            removed = sql.SQL("delete from {} as t where {} and {}")
+            cursor.execute(removed.format(self._target, self._selected, self._is_gone))
+            return Gone(deleted=cursor.rowcount)
+        mark = sql.Identifier(DELETED_AT)
+        back = sql.SQL("update {} as t set {} = null where {} is not null and not {}")
+        cursor.execute(back.format(self._target, mark, mark, self._is_gone))
+        restored = cursor.rowcount
+        marked = sql.SQL("update {} as t set {} = now() where {} and {}")
+        cursor.execute(marked.format(self._target, mark, self._selected, self._is_gone))
+        return Gone(deleted=cursor.rowcount, restored=restored)
+
+    def _was_staged(self, cursor: "psycopg.Cursor") -> bool:
+        cursor.execute("select to_regclass(%s) is not null", [f"pg_temp.{_staged_name(self)}"])
+        return cursor.fetchone() == (True,)
+
+    def _add_mark(self, cursor: "psycopg.Cursor") -> None:
+        from psycopg import sql
+
+        if self._is_soft:
+            added = sql.SQL("alter table {} add column if not exists {} timestamptz")
+            cursor.execute(added.format(self._target, sql.Identifier(DELETED_AT)))
+
+    @property
+    def _target(self) -> "sql.Identifier":
+        from psycopg import sql
+
+        return sql.Identifier(self.dataset, self.table.name)
+
+    @property
+    def _staged(self) -> "sql.Identifier":
+        from psycopg import sql
+
+        return sql.Identifier("pg_temp", _staged_name(self))
+
+    @property
+    def _key(self) -> "list[sql.Identifier]":
+        from psycopg import sql
+
+        return [sql.Identifier(normal_name(column.name)) for column in self.keys.columns]
+
+    @property
+    def _names(self) -> "sql.Composed":
+        from psycopg import sql
+
+        return sql.SQL(", ").join(self._key)
+
+    @property
+    def _is_gone(self) -> "sql.Composed":
+        """Of a row t of the table."""
+        from psycopg import sql
+
+        equal = [sql.SQL("k.{} = t.{}").format(name, name) for name in self._key]
+        gone = sql.SQL("(not exists (select from {} as k where {}))")
+        return gone.format(self._staged, sql.SQL(" and ").join(equal))
+
+    @property
+    def _selected(self) -> "sql.Composed":
+        """Rows of the table that lie in what the load selects, and are not marked already."""
+        from psycopg import sql
+
+        names = loaded_names(self.table.config)
+        columns = tuple(
+            replace(column, name=normal_name(column.name)) for column in self.table.columns
+        )
+        relation = Relation(self.table.config.name, self.dataset, self.table.name, columns)
+        filters = tuple(
+            one.model_copy(update={"column": normal_name(names.get(one.column, one.column))})
+            for one in self.table.config.filters
+        )
+        conditions = list(filter_conditions(relation, filters))
+        if self.table.window and self.table.cursor:
+            name, window = sql.Identifier(normal_name(self.table.cursor.name)), self.table.window
+            inside = sql.SQL("{0}::timestamptz >= {1} and {0}::timestamptz < {2}")
+            conditions.append(inside.format(name, window.start, window.end))
+        if self._is_soft:
+            conditions.append(sql.SQL("{} is null").format(sql.Identifier(DELETED_AT)))
+        return sql.SQL(" and ").join([sql.SQL("true").format(), *conditions])
+
+
+def loaded_names(resource: ResourceConfig) -> dict[str, str]:
+    """The names that columns of the source are given."""
+    return {name: column.name for name, column in resource.columns.items() if column.name}
+
+
+def _staged_name(comparison: _Comparison) -> str:
+    return f"etlfabric_keys_{comparison.number}"

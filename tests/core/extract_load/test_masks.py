@@ -1,0 +1,287 @@
+"""A masked value is found nowhere: not on disk, not at the destination, not in what is told."""
+
+import gzip
+import hashlib
+import hmac
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from etlfabric_core.errors import FabricError, TerminalError
+from etlfabric_core.extract_load.draft import shaped_preview
+from etlfabric_core.extract_load.plan import Endpoint, LoadPlan
+from etlfabric_core.extract_load.preview import preview
+from etlfabric_core.extract_load.profile import profile
+from etlfabric_core.extract_load.runner import run_load
+from tests.loading import Holder, Warehouse, csv_source, new_warehouse, plan, run
+
+pytestmark = pytest.mark.feature("X12")
+
+KEY = "11" * 32
+SECRET = "canary.person-4711@example.com"
+MASKED = {
+    "hashed": {"mask": "hash", "functions": [{"name": "lower"}]},
+    "redacted": {"mask": "redact"},
+    "partial": {"mask": "partial"},
+    "dropped": {"mask": "drop"},
+}
+# Read for calculated columns only: one says its own mask, the other is in masked ones alone.
+UNSEEN = {
+    "unseen": {"mask": "redact", "include": False},
+    "untold": {"include": False},
+}
+CALCULATED = {
+    "made_hash": {"expression": "unseen || untold", "type": "text", "mask": "hash"},
+    "made_redacted": {"expression": "upper(redacted)", "type": "text", "mask": "redact"},
+    "made_partial": {"expression": "trim(untold)", "type": "text", "mask": "partial"},
+}
+TEXTS = (*MASKED, *UNSEEN)
+COLUMNS = {
+    **MASKED,
+    **UNSEEN,
+    "key": {"mask": "hash"},
+    "n": {"type": "integer"},
+    "id": {"type": "integer"},
+}
+ROWS = 200
+ENDS = {
+    "loaded": {},
+    "compared for deletes": {"primary_key": ["key"], "deletes": "soft"},
+    "rejected": {"on_bad_row": "quarantine"},
+    "too many are rejected": {"on_bad_row": "quarantine", "max_rejected": 10},
+    "failed": {"on_bad_row": "fail"},
+    "refused by the destination": {},
+}
+COMPLETE = ("loaded", "compared for deletes", "rejected")
+GOOD = ("loaded", "compared for deletes", "refused by the destination")
+
+
+def rows(end: str) -> list[tuple[str, ...]]:
+    bad = end not in GOOD
+    return [
+        (str(n), SECRET + str(n), *([SECRET] * len(TEXTS)), "x" if bad else str(n))
+        for n in range(ROWS)
+    ]
+
+
+@dataclass
+class Origin:
+    """Where the rows are: in a file, or in a table whose columns all are text."""
+
+    endpoint: Endpoint
+    source: str
+    files: dict[str, Path]
+
+
+@pytest.fixture(params=["csv", "postgres"])
+def make_origin(request, postgres, tmp_path):
+    with new_warehouse(postgres) as database:
+
+        def make(end: str) -> Origin:
+            header = ("id", "key", *TEXTS, "n")
+            if request.param == "csv":
+                path = tmp_path / "t.csv"
+                path.write_text("\n".join(",".join(row) for row in [header, *rows(end)]) + "\n")
+                return Origin(csv_source({"t.csv": path}), "t.csv", {"t.csv": path})
+            database.execute(f"create table t ({', '.join(f'{name} text' for name in header)})")
+            values = ", ".join(f"({', '.join(map(repr, row))})" for row in rows(end))
+            database.execute(f"insert into t values {values}; grant select on t to public")
+            return Origin(database.endpoint(schema=database.dataset), "t", {})
+
+        yield make
+
+
+class Watcher(threading.Thread):
+    """Keeps a hard link to every file that appears in a folder, until it is stopped."""
+
+    def __init__(self, folder: Path, kept: Path) -> None:
+        super().__init__(daemon=True)
+        self.folder, self.kept, self.over = folder, kept, threading.Event()
+        kept.mkdir()
+
+    def run(self) -> None:
+        while not self.over.wait(0.002):
+            self.look()
+
+    def look(self) -> None:
+        for folder, _, files in os.walk(self.folder):
+            for name in files:
+                path = Path(folder) / name
+                try:
+                    (self.kept / str(path.stat().st_ino)).hardlink_to(path)
+                except OSError:  # it is there already, or gone by now
+                    continue
+
+
+@contextmanager
+def watched(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """A work directory, and a folder that keeps whatever is ever written to it."""
+    work, kept = tmp_path / "work", tmp_path / "kept"
+    work.mkdir()
+    watcher = Watcher(work, kept)
+    watcher.start()
+    try:
+        yield work, kept
+    finally:
+        watcher.over.set()
+        watcher.join()
+
+
+def found_in(folder: Path) -> list[str]:
+    """Files that hold the value, as it is or packed."""
+    return [
+        str(path)
+        for path in folder.rglob("*")
+        if path.is_file() and any(SECRET.encode() in text.lower() for text in texts_of(path))
+    ]
+
+
+def texts_of(path: Path) -> Iterator[bytes]:
+    from pyarrow import ArrowInvalid, parquet
+
+    yield path.read_bytes()
+    with suppress(ArrowInvalid, OSError):
+        yield str(parquet.read_table(path).to_pylist()).encode()
+    with suppress(OSError, EOFError):
+        yield gzip.decompress(path.read_bytes())
+
+
+def in_database(warehouse: Warehouse) -> bool:
+    """Whether a dump of every schema of the database holds the value."""
+    tables = warehouse.execute(
+        "select table_schema, table_name from information_schema.tables "
+        "where table_schema not in ('pg_catalog', 'information_schema')"
+    )
+    texts = [warehouse.execute(f'select x::text from "{s}"."{t}" x') for s, t in tables]
+    return SECRET in str(texts).lower()
+
+
+def shown(warehouse: Warehouse) -> str:
+    """What a preview and a profile of every table show."""
+    endpoint = warehouse.endpoint(schema=warehouse.dataset)
+    tables = ("t", "t__rejected")
+    found = [table for table in tables if warehouse.execute(f"select to_regclass('{table}')")[0][0]]
+    return str(
+        [(preview(endpoint, {}, t, limit=1000), profile(endpoint, {}, t)) for t in found]
+    ).lower()
+
+
+def masked_plan(warehouse: Warehouse, origin: Origin, **resource: object) -> LoadPlan:
+    spec = {
+        "name": "t",
+        "source": origin.source,
+        "columns": COLUMNS,
+        "calculated": CALCULATED,
+        "write_disposition": "merge",
+        "primary_key": ["id"],
+        **resource,
+    }
+    made = plan(warehouse, origin.endpoint, spec)
+    return made.model_copy(update={"mask_key": KEY})
+
+
+def expected_end(end: str) -> AbstractContextManager[pytest.ExceptionInfo[FabricError] | None]:
+    return nullcontext() if end in COMPLETE else pytest.raises(FabricError)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_masked_value_is_found_nowhere(warehouse, make_origin, tmp_path, end, capfd, caplog):
+    origin = make_origin(end)
+    load_plan = masked_plan(warehouse, origin, **ENDS[end])
+    log = warehouse.server.log_file
+    logged_before = log.stat().st_size
+    if end == "refused by the destination":
+        warehouse.execute(
+            f"create table t (id bigint primary key, hashed varchar(5)); "
+            f"alter table t owner to {warehouse.role}"
+        )
+    told: list[object] = []
+    with watched(tmp_path) as (work, kept), expected_end(end) as caught:
+        for epoch in (1, 2):  # the second meets what the first has left
+            result = run_load(
+                load_plan,
+                work_dir=work,
+                files=origin.files,
+                lease=Holder(epoch),
+                progress=lambda *said: told.append(said),
+            )
+            told.append(result)
+    told.append(caught and caught.value.body())
+    if end in COMPLETE:
+        assert len(list(kept.iterdir())) > 3  # it saw the load's files
+    assert found_in(kept) == []
+    assert not in_database(warehouse)
+    assert SECRET not in shown(warehouse)
+    resource = load_plan.config.resources[0]
+    told.append(shaped_preview(origin.endpoint, origin.files, resource, limit=5))
+    output = capfd.readouterr()
+    server_log = log.read_text(errors="replace")[logged_before:]
+    said = "".join([output.out, output.err, caplog.text, str(told), server_log])
+    assert SECRET not in said.lower()
+    if end == "rejected":
+        assert rejected(warehouse) == {
+            "id": "0",
+            "key": digest(SECRET + "0"),
+            "hashed": digest(SECRET),
+            "redacted": "***",
+            "partial": "***.com",
+            "unseen": "***",
+            "untold": "***",
+            "n": "x",
+        }
+    if end == "loaded":
+        names = "hashed, redacted, partial, made_hash, made_redacted, made_partial"
+        assert warehouse.execute(f"select distinct {names} from t") == [
+            (digest(SECRET), "***", "***.com", digest(SECRET + SECRET), "***", "***.com")
+        ]
+
+
+def rejected(warehouse: Warehouse) -> dict[str, str]:
+    return dict(warehouse.execute("select row from t__rejected order by (row->>'id')::int")[0][0])
+
+
+def digest(value: str) -> str:
+    return hmac.new(bytes.fromhex(KEY), value.encode(), hashlib.sha256).hexdigest()
+
+
+def test_the_search_would_find_a_value_that_is_not_masked(warehouse, make_origin, tmp_path):
+    origin = make_origin("loaded")
+    spec = {
+        "name": "t",
+        "source": origin.source,
+        "columns": {"n": {"functions": [{"name": "trim"}]}},
+    }
+    with watched(tmp_path) as (work, kept):
+        run(plan(warehouse, origin.endpoint, spec), work, origin.files)
+    assert found_in(kept)
+    assert in_database(warehouse)
+    assert SECRET in shown(warehouse)
+
+
+def test_the_error_of_a_bad_row_does_not_tell_its_values(warehouse, make_origin, tmp_path):
+    origin = make_origin("failed")
+    with pytest.raises(TerminalError, match=r"(line 2|row 1 of those read), column 'n'") as caught:
+        run(masked_plan(warehouse, origin), tmp_path / "work", origin.files)
+    assert SECRET not in str(caught.value.body())
+
+
+def test_the_same_value_hashes_alike_in_tables_and_runs_and_differently_with_another_key(
+    warehouse, make_origin, tmp_path
+):
+    origin = make_origin("loaded")
+    first = masked_plan(warehouse, origin)
+    second = masked_plan(warehouse, origin, name="u").model_copy(update={"pipeline": "two"})
+    other = masked_plan(warehouse, origin, name="v").model_copy(
+        update={"pipeline": "three", "mask_key": "22" * 32}
+    )
+    for load_plan in (first, second, other):
+        run(load_plan, tmp_path / "work", origin.files)
+    one, same, another = (
+        warehouse.execute(f"select hashed from {name}")[0][0] for name in ("t", "u", "v")
+    )
+    assert one == same != another
