@@ -1,6 +1,5 @@
 """GitHub: the REST connector with the endpoints of a repository."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field, SecretStr
@@ -23,11 +22,11 @@ from etlfabric_core.connectors.rest import (
     RestOptions,
     RestSecrets,
     describer,
+    hosts_of,
     lister,
     tester,
 )
 from etlfabric_core.extract_load.plan import Endpoint
-from etlfabric_core.outbound import Origin
 
 NAME = r"^[A-Za-z0-9_.-]{1,100}$"
 PAGES = Paginator(type="header_link")
@@ -120,11 +119,6 @@ def api_of(endpoint: Endpoint) -> Api:
         auth="bearer" if token else "none",
     )
     return Api(config, RestSecrets(token=token), endpoint, ENDPOINTS, KEYS)
-
-
-def hosts_of(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The server's host."""
-    return (Origin.of(config["base_url"]).host,)
 
 
 GITHUB = Connector(

@@ -1,8 +1,5 @@
 """Stripe: the REST connector with the endpoints of an account."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pydantic import Field, SecretStr
 
 from etlfabric_core.connectors.browse import whole_list
@@ -23,11 +20,11 @@ from etlfabric_core.connectors.rest import (
     RestOptions,
     RestSecrets,
     describer,
+    hosts_of,
     lister,
     tester,
 )
 from etlfabric_core.extract_load.plan import Endpoint
-from etlfabric_core.outbound import Origin
 
 # The next page begins after the last object of this one.
 PAGES = Paginator(
@@ -112,11 +109,6 @@ def api_of(endpoint: Endpoint) -> Api:
         auth="bearer",
     )
     return Api(config, RestSecrets(token=secrets.secret_key), endpoint, ENDPOINTS, KEYS)
-
-
-def hosts_of(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The server's host."""
-    return (Origin.of(config["base_url"]).host,)
 
 
 STRIPE = Connector(

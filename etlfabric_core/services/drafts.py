@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from etlfabric_core.access.principal import Principal
 from etlfabric_core.errors import InvalidConfig, Problem
 from etlfabric_core.extract_load.definition import differences
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.graph.configs import ResourceConfig
-from etlfabric_core.services import audit, connections, probe, workflow_state
+from etlfabric_core.services import audit, connections, nodes, probe, workflow_state
 from etlfabric_core.services.probe import Prober
 from etlfabric_core.slugs import physical_dataset
 
@@ -40,7 +38,7 @@ async def preview(
         TerminalError, TransientError, SecretUnreadable: as the source answers, or the resource
             does not fit it.
     """
-    config = checked(resource)
+    config = nodes.checked(ResourceConfig, resource, field="resource")
     async with prober.opened() as session:
         connection = await connections.get(session, id)
         endpoint = await connections.resolve_endpoint(
@@ -72,27 +70,6 @@ async def compare(
         "exists": True,
         "differences": [asdict(one) for one in differences(columns, existing)],
     }
-
-
-def checked(resource: Mapping[str, Any]) -> ResourceConfig:
-    """The resource as a value.
-
-    Raises:
-        InvalidConfig: a field is missing, unknown or wrong; one problem per field. That of an
-            expression begins with line and column.
-    """
-    try:
-        return ResourceConfig.model_validate(dict(resource))
-    except ValidationError as error:
-        problems = [
-            Problem(
-                str(entry["msg"]).removeprefix("Value error, "),
-                field=".".join(str(part) for part in ("resource", *entry["loc"])),
-            )
-            for entry in error.errors(include_input=False, include_url=False)
-        ]
-        first = problems[0]
-        raise InvalidConfig(f"{first.field}: {first.message}", problems=problems) from None
 
 
 async def _destination(prober: Prober, target: Target) -> Endpoint:

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import Select, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +21,8 @@ from etlfabric_core.specs.state import NodeSnapshot, graph_of
 # Task ids of the DAG itself.
 RESERVED_SLUGS = frozenset({"begin", "end", "transform"})
 AUDITED = ("name", "slug", "kind", "dataset", "config", "retries", "description")
+
+Checked = TypeVar("Checked", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -83,19 +85,27 @@ def checked_config(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidConfig: a field is missing, unknown or wrong; one problem per field.
     """
+    return checked(get_kind(kind).config, values, field="config").model_dump(mode="json")
+
+
+def checked(model: type[Checked], values: Mapping[str, Any], *, field: str) -> Checked:
+    """The values, given as `field`, as a model.
+
+    Raises:
+        InvalidConfig: one of them is missing, unknown or wrong; one problem per field.
+    """
     try:
-        config = get_kind(kind).config.model_validate(dict(values))
+        return model.model_validate(dict(values))
     except ValidationError as error:
         problems = [
             Problem(
                 str(entry["msg"]).removeprefix("Value error, "),
-                field=".".join(str(part) for part in ("config", *entry["loc"])),
+                field=".".join(str(part) for part in (field, *entry["loc"])),
             )
             for entry in error.errors(include_input=False, include_url=False)
         ]
         first = problems[0]
         raise InvalidConfig(f"{first.field}: {first.message}", problems=problems) from None
-    return config.model_dump(mode="json")
 
 
 async def draft_row(session: AsyncSession, principal: Principal, draft: NodeDraft) -> Node:
