@@ -113,15 +113,15 @@ async def _child(request: bytes, time_limit_s: int) -> bytes:
         if child.returncode is None:
             child.kill()
             await child.wait()
+    if not output:
+        raise TerminalError(
+            f"the connector ended without an answer (status {child.returncode})",
+            hint="the file may be damaged or need more memory than there is",
+        )
     return output
 
 
 def _answer(output: bytes) -> Any:
-    if not output:
-        raise TerminalError(
-            "the connector ended without an answer",
-            hint="the file may be damaged or need more memory than there is",
-        )
     answer = json.loads(output)
     if error := answer.get("error"):
         kind = ERRORS.get(error["error"], TerminalError)
