@@ -233,3 +233,4 @@ SchedulesDelete = Annotated[Principal, Depends(Requires(Permission.SCHEDULES_DEL
 RunsRead = Annotated[Principal, Depends(Requires(Permission.RUNS_READ))]
 RunsExecute = Annotated[Principal, Depends(Requires(Permission.RUNS_EXECUTE))]
 TablesRead = Annotated[Principal, Depends(Requires(Permission.TABLES_READ))]
+TablesReveal = Annotated[Principal, Depends(Requires(Permission.TABLES_REVEAL))]

@@ -1,8 +1,10 @@
 """Bodies of warehouse tables."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from api.datamodels.base import Answer
+from pydantic import ConfigDict, Field, StringConstraints
+
+from api.datamodels.base import Answer, Body
 
 
 class TableColumnOut(Answer):
@@ -40,3 +42,22 @@ class CountOut(Answer):
     """How many rows a table has, counted."""
 
     rows: int
+
+
+class RevealIn(Body):
+    """Texts that the mask `encrypt` has made."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"values": ["enc1:n3b-JDd_6gcjCYxijjQ_1A=="]}]},
+    )
+
+    values: list[Annotated[str, StringConstraints(max_length=100_000)]] = Field(
+        min_length=1, max_length=1000
+    )
+
+
+class RevealOut(Answer):
+    """In the same order; null is what this organization's key has not made."""
+
+    values: list[str | None]

@@ -4,17 +4,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from api.datamodels.tables import CountOut, RowsOut, TableOut, TablesOut
-from api.deps import OpenSessionDep, TablesRead, WiringDep
+from api.datamodels.tables import CountOut, RevealIn, RevealOut, RowsOut, TableOut, TablesOut
+from api.deps import OpenSessionDep, SessionDep, TablesRead, TablesReveal, WiringDep
 from api.errors import errors
 from etlfabric_core.errors import (
     Forbidden,
+    InvalidConfig,
     NotFound,
     TerminalError,
     Unauthenticated,
     UpstreamUnavailable,
 )
-from etlfabric_core.services import tables
+from etlfabric_core.services import mask_keys, tables
 from etlfabric_core.services.tables import Rows
 
 router = APIRouter(prefix="/tables", tags=["tables"])
@@ -62,3 +63,12 @@ async def count_rows(
         login = await tables.reader(session, principal, wiring.warehouse, wiring.box)
     place = tables.Place(principal.org_slug, dataset, table)
     return CountOut(rows=await tables.count_rows(wiring.warehouse, login, place))
+
+
+@router.post("/reveal", responses=errors(Unauthenticated, Forbidden, InvalidConfig))
+async def reveal(
+    body: RevealIn, principal: TablesReveal, session: SessionDep, wiring: WiringDep
+) -> RevealOut:
+    """The values behind texts that the mask `encrypt` has made. How many is audited."""
+    values = await mask_keys.reveal(session, wiring.box, principal, body.values)
+    return RevealOut(values=values)

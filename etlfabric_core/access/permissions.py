@@ -52,6 +52,7 @@ class Permission(StrEnum):
     RUNS_READ = "runs:read"
     RUNS_EXECUTE = "runs:execute"
     TABLES_READ = "tables:read"
+    TABLES_REVEAL = "tables:reveal"
     AUDIT_READ = "audit:read"
 
 
@@ -63,7 +64,12 @@ _OWNER_ONLY = frozenset(
     {Permission.ORGANIZATION_WRITE, Permission.ORGANIZATION_DELETE, Permission.MEMBERS_WRITE}
 )
 _ADMIN_ONLY = frozenset(
-    {Permission.API_KEYS_READ, Permission.API_KEYS_WRITE, Permission.AUDIT_READ}
+    {
+        Permission.API_KEYS_READ,
+        Permission.API_KEYS_WRITE,
+        Permission.AUDIT_READ,
+        Permission.TABLES_REVEAL,
+    }
 )
 _VIEWER = _ending("read") - _ADMIN_ONLY
 _EDITOR = _VIEWER | _ending("write", "publish", "execute") - _OWNER_ONLY - _ADMIN_ONLY

@@ -44,13 +44,18 @@ class Mask(StrEnum):
     """What is left of a value: nothing of it is written anywhere before.
 
     hash: the same text for the same value within one organization. redact: a constant.
-    partial: the last four characters of a long value. drop: the column does not exist.
+    partial: the last four characters of a long value. encrypt: a text that administrators can
+    have revealed, the same for the same value. drop: the column does not exist.
     """
 
     HASH = "hash"
     REDACT = "redact"
     PARTIAL = "partial"
+    ENCRYPT = "encrypt"
     DROP = "drop"
+
+
+KEYED_MASKS = frozenset({Mask.HASH, Mask.ENCRYPT})
 
 
 class FunctionCall(Config):

@@ -231,6 +231,7 @@ async def _settings(use: Driver, owner: OrgClient) -> None:
     change = {"current": USER_PASSWORD, "new": "another quite long password"}
     await use(owner, "POST", "/me/password", json=change)
     await use(owner, "PATCH", "/organization", json={"description": "Changed"})
+    await use(owner, "POST", "/tables/reveal", json={"values": ["enc1:", "plain"]})
     await use(owner, "POST", "/organizations", json={"name": "drivend"})
     await use(owner, "DELETE", "/organization", params={"confirm": "drivenc"})
     deleted = (await owner.get(f"{API}/organizations/deleted")).json()["items"]

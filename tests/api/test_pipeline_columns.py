@@ -2,17 +2,21 @@
 
 from typing import Any
 
+import pyarrow
 import pytest
 from fastapi import FastAPI
 
 from etlfabric_core.crypto import SecretUnreadable
 from etlfabric_core.db.scope import org_select, org_session
+from etlfabric_core.extract_load.shape.masks import masked
+from etlfabric_core.graph.columns import Mask
 from etlfabric_core.models import Organization, Revision
 from etlfabric_core.services import mask_keys
 from tests.api.runs_world import Member, World, published
 from tests.api.test_workflow_graph import API, main_workflow, pipeline_body, source
 
 RESOURCE = "config.resources.0"
+PERSON = "person-4711@example.com"
 HASHED = {"columns": {"tailnum": {"mask": "hash"}}}
 
 
@@ -120,3 +124,29 @@ async def test_an_organization_has_one_key_and_no_other_has_it(
         runs_world.wiring.box.open(sealed, **(place | {"org_id": second.org_id}))
     for member in members:
         await member.http.aclose()
+
+
+@pytest.mark.feature("X12", "A3")
+async def test_what_is_encrypted_is_revealed_to_administrators_of_its_organization_alone(
+    app: FastAPI, runs_world: World
+) -> None:
+    members = [await published(app, name) for name in ("encone", "enctwo")]
+    own, foreign = [await encrypted(runs_world, member) for member in members]
+    asked = {"values": [own, foreign, "plain"]}
+    first, second = members
+    revealed = await first.http.post(f"{API}/tables/reveal", json=asked)
+    assert revealed.json() == {"values": [PERSON, None, None]}
+    revealed = await second.http.post(f"{API}/tables/reveal", json=asked)
+    assert revealed.json() == {"values": [None, PERSON, None]}
+    entry = (await first.http.get(f"{API}/audit", params={"action": "reveal"})).json()["items"][0]
+    assert entry["new_values"] == {"asked": 3, "revealed": 1}
+    assert PERSON not in str(entry)
+    for member in members:
+        await member.http.aclose()
+
+
+async def encrypted(world: World, member: Member) -> str:
+    """A value as a pipeline of the member's organization loads it."""
+    await revise(world, member, {"columns": {"tailnum": {"mask": "encrypt"}}})
+    key = bytes.fromhex(await mask_key(world, member, 2))
+    return str(masked(pyarrow.chunked_array([[PERSON]]), Mask.ENCRYPT, key)[0])

@@ -21,7 +21,7 @@ from etlfabric_core.extract_load.shape.rejected import Quarantine
 from etlfabric_core.extract_load.shape.rows import REFUSED, Shape, named
 from etlfabric_core.extract_load.shape.statement import Rule, Value
 from etlfabric_core.extract_load.source_table import SourceColumn, SourceTable, arrow_schema
-from etlfabric_core.graph.columns import ColumnConfig, ColumnType, Mask
+from etlfabric_core.graph.columns import KEYED_MASKS, ColumnConfig, ColumnType
 from etlfabric_core.graph.configs import ResourceConfig
 from etlfabric_core.graph.expressions import Expression, ExpressionError, parse
 
@@ -56,8 +56,8 @@ def compile_shape(
             f"resource '{resource.name}', primary_key: no column {', '.join(missing)}",
             hint=f"the columns are: {', '.join(output.name for output in outputs)}",
         )
-    if any(output.mask is Mask.HASH for output in outputs) and not key:
-        raise TerminalError(f"resource '{resource.name}': there is no key to hash with")
+    if any(output.mask in KEYED_MASKS for output in outputs) and not key:
+        raise TerminalError(f"resource '{resource.name}': there is no key to mask with")
     made = Shape(
         source,
         outputs,

@@ -164,6 +164,7 @@ CALLS: dict[str, Call] = {
     "GET /uploads/{id}/inspection": by_id("upload"),
     "GET /tables": Call(),
     "GET /tables/{dataset}/{table}/rows": Call(path=TABLE),
+    "POST /tables/reveal": Call(body={"values": ["enc1:"]}),
     "GET /tables/{dataset}/{table}/count": Call(path=TABLE),
     "GET /tables/{dataset}/{table}/rejected": Call(path=TABLE),
     "GET /tables/{dataset}/{table}/rejected/reasons": Call(path=TABLE),

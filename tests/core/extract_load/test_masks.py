@@ -18,6 +18,8 @@ from etlfabric_core.extract_load.plan import Endpoint, LoadPlan
 from etlfabric_core.extract_load.preview import preview
 from etlfabric_core.extract_load.profile import profile
 from etlfabric_core.extract_load.runner import run_load
+from etlfabric_core.extract_load.shape.masks import masked, revealed
+from etlfabric_core.graph.columns import Mask
 from tests.loading import Holder, Warehouse, csv_source, new_warehouse, plan, run
 
 pytestmark = pytest.mark.feature("X12")
@@ -28,6 +30,7 @@ MASKED = {
     "hashed": {"mask": "hash", "functions": [{"name": "lower"}]},
     "redacted": {"mask": "redact"},
     "partial": {"mask": "partial"},
+    "encrypted": {"mask": "encrypt"},
     "dropped": {"mask": "drop"},
 }
 # Read for calculated columns only: one says its own mask, the other is in masked ones alone.
@@ -223,6 +226,10 @@ def test_a_masked_value_is_found_nowhere(warehouse, make_origin, tmp_path, end, 
     server_log = log.read_text(errors="replace")[logged_before:]
     said = "".join([output.out, output.err, caplog.text, str(told), server_log])
     assert SECRET not in said.lower()
+    if end in ("rejected", "loaded"):
+        column = "row->>'encrypted' from t__rejected" if end == "rejected" else "encrypted from t"
+        ((encrypted,),) = warehouse.execute(f"select distinct {column}")
+        assert revealed(encrypted, bytes.fromhex(KEY)) == SECRET
     if end == "rejected":
         assert rejected(warehouse) == {
             "id": "0",
@@ -230,6 +237,7 @@ def test_a_masked_value_is_found_nowhere(warehouse, make_origin, tmp_path, end, 
             "hashed": digest(SECRET),
             "redacted": "***",
             "partial": "***.com",
+            "encrypted": encrypted,
             "unseen": "***",
             "untold": "***",
             "n": "x",
@@ -285,3 +293,25 @@ def test_the_same_value_hashes_alike_in_tables_and_runs_and_differently_with_ano
         warehouse.execute(f"select hashed from {name}")[0][0] for name in ("t", "u", "v")
     )
     assert one == same != another
+
+
+@pytest.mark.parametrize("value", ["", "a", "\x00", "žluťoučký 🐎", "enc1:", "x" * 100_000])
+def test_what_is_encrypted_can_be_had_back_with_its_key_alone(value):
+    import pyarrow as pa
+
+    key, other = bytes.fromhex(KEY), bytes.fromhex("22" * 32)
+    given = pa.chunked_array([[value, None], [value, value + "!"]])
+    first, missing, same, another = masked(given, Mask.ENCRYPT, key).to_pylist()
+    assert missing is None
+    assert first == same != another
+    assert revealed(first, key) == value
+    assert revealed(first, other) is None
+    tampered = first[:-4] + ("AAAA" if first[-4:] != "AAAA" else "BBBB")
+    assert revealed(tampered, key) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "enc1:", "enc1:?", "enc1:ž", "plain", "enc1:AAAA", "enc2:AAAA"]
+)
+def test_what_the_mask_did_not_make_is_not_revealed(text):
+    assert revealed(text, bytes.fromhex(KEY)) is None

@@ -1614,6 +1614,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tables/reveal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reveal
+         * @description The values behind texts that the mask `encrypt` has made. How many is audited.
+         */
+        post: operations["reveal_api_v1_tables_reveal_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tables/{dataset}/{table}/count": {
         parameters: {
             query?: never;
@@ -3889,7 +3909,7 @@ export interface components {
          * @description What one may do. The scopes of API keys are the same words.
          * @enum {string}
          */
-        Permission: "organization:read" | "organization:write" | "organization:delete" | "members:read" | "members:write" | "api_keys:read" | "api_keys:write" | "api_keys:delete" | "connections:read" | "connections:write" | "connections:delete" | "uploads:read" | "uploads:write" | "uploads:delete" | "workflows:read" | "workflows:write" | "workflows:delete" | "workflows:publish" | "pipelines:read" | "pipelines:write" | "pipelines:delete" | "transformations:read" | "transformations:write" | "transformations:delete" | "schedules:read" | "schedules:write" | "schedules:delete" | "runs:read" | "runs:execute" | "tables:read" | "audit:read";
+        Permission: "organization:read" | "organization:write" | "organization:delete" | "members:read" | "members:write" | "api_keys:read" | "api_keys:write" | "api_keys:delete" | "connections:read" | "connections:write" | "connections:delete" | "uploads:read" | "uploads:write" | "uploads:delete" | "workflows:read" | "workflows:write" | "workflows:delete" | "workflows:publish" | "pipelines:read" | "pipelines:write" | "pipelines:delete" | "transformations:read" | "transformations:write" | "transformations:delete" | "schedules:read" | "schedules:write" | "schedules:delete" | "runs:read" | "runs:execute" | "tables:read" | "tables:reveal" | "audit:read";
         /**
          * PipelineIn
          * @description A new pipeline; the default destination is the managed warehouse.
@@ -4379,6 +4399,27 @@ export interface components {
         RetriedOut: {
             /** Tasks */
             tasks: string[];
+        };
+        /**
+         * RevealIn
+         * @description Texts that the mask `encrypt` has made.
+         * @example {
+         *       "values": [
+         *         "enc1:n3b-JDd_6gcjCYxijjQ_1A=="
+         *       ]
+         *     }
+         */
+        RevealIn: {
+            /** Values */
+            values: string[];
+        };
+        /**
+         * RevealOut
+         * @description In the same order; null is what this organization's key has not made.
+         */
+        RevealOut: {
+            /** Values */
+            values: (string | null)[];
         };
         /**
          * RevisionDetail
@@ -12892,6 +12933,75 @@ export interface operations {
             };
             /** @description 502. */
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reveal_api_v1_tables_reveal_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevealIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevealOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

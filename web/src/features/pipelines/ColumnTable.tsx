@@ -7,6 +7,7 @@ const MASKS = [
   { value: "hash", label: "hash: the same text for the same value" },
   { value: "redact", label: "redact: a constant" },
   { value: "partial", label: "partial: the last four characters" },
+  { value: "encrypt", label: "encrypt: administrators can have it revealed" },
   { value: "drop", label: "drop: no such column" },
 ];
 

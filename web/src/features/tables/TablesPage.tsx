@@ -1,15 +1,19 @@
-import { Anchor, Group, Stack, Text, TextInput } from "@mantine/core";
-import { IconTable } from "@tabler/icons-react";
+import { Anchor, Button, Group, Stack, Text, TextInput } from "@mantine/core";
+import { IconLockOpen, IconTable } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 
+import { $api } from "@/api/client";
 import { tableRows, tables } from "@/api/queries";
 import type { WarehouseTable } from "@/api/types";
+import { useMay } from "@/api/useMe";
 import { DataRows } from "@/components/DataRows";
 import { EmptyState } from "@/components/EmptyState";
+import { ErrorAlert } from "@/components/ErrorAlert";
 import { Loaded } from "@/components/Loaded";
 import { Page, Panel } from "@/components/Page";
 import { useParam } from "@/components/useParam";
+import { encryptedIn, withRevealed } from "./encrypted";
 
 const key = ({ dataset, name }: WarehouseTable) => `${dataset}.${name}`;
 
@@ -61,10 +65,21 @@ function TableList({ tables: list, chosen }: { tables: WarehouseTable[]; chosen:
 
 function Rows({ table }: { table: WarehouseTable }) {
   const query = useQuery(tableRows(table.dataset, table.name));
+  const may = useMay();
+  const reveal = $api.useMutation("post", "/api/v1/tables/reveal");
+  const encrypted = encryptedIn(query.data?.rows ?? []);
+  const offered = encrypted.length > 0 && !reveal.data && may("tables:reveal");
+  const shown = (rows: unknown[][]) =>
+    reveal.data ? withRevealed(rows, reveal.variables.body.values, reveal.data.values) : rows;
   return (
-    <Panel title={key(table)} p={0} actions={<Text size="sm" c="dimmed">first 100 rows</Text>}>
+    <Panel title={key(table)} p={0} actions={
+      <Group gap="sm">
+        {offered && <Button variant="default" size="compact-sm" leftSection={<IconLockOpen size={16} aria-hidden />} loading={reveal.isPending} onClick={() => reveal.mutate({ body: { values: encrypted } })}>Reveal encrypted values</Button>}
+        <Text size="sm" c="dimmed">first 100 rows</Text>
+      </Group>}>
+      <ErrorAlert error={reveal.error} title="Not revealed" />
       <Loaded query={query}>
-        {({ columns, rows }) => <DataRows label={`Rows of ${key(table)}`} columns={columns.map(({ name }) => name)} rows={rows} />}
+        {({ columns, rows }) => <DataRows label={`Rows of ${key(table)}`} columns={columns.map(({ name }) => name)} rows={shown(rows)} />}
       </Loaded>
     </Panel>
   );
