@@ -15,6 +15,7 @@ from etlfabric_core.connectors.redshift import REDSHIFT
 from etlfabric_core.connectors.rest import REST
 from etlfabric_core.connectors.s3 import S3
 from etlfabric_core.connectors.snowflake import SNOWFLAKE
+from etlfabric_core.connectors.spark import SPARK
 from etlfabric_core.connectors.sqlite import SQLITE
 from etlfabric_core.connectors.stripe import STRIPE
 from etlfabric_core.errors import InvalidConfig
@@ -22,7 +23,7 @@ from etlfabric_core.errors import InvalidConfig
 CONNECTORS: dict[str, Connector] = {
     connector.name: connector
     for connector in (
-        *(POSTGRES, MYSQL, MSSQL, CLICKHOUSE, REDSHIFT, SNOWFLAKE, BIGQUERY),
+        *(POSTGRES, MYSQL, MSSQL, CLICKHOUSE, REDSHIFT, SNOWFLAKE, BIGQUERY, SPARK),
         *(SQLITE, DUCKDB, CSV, JSON, PARQUET, S3),
         *(REST, GITHUB, STRIPE),
     )

@@ -34,6 +34,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "redshift": SERVER,
     "snowflake": {"account": "org-acct", "user": "u", "database": "d", "warehouse": "w"},
     "bigquery": {"project": "a-project", "dataset": "d"},
+    "spark": {"host": "127.0.0.1", "port": 1},
     "s3": {"bucket": "a-bucket", "endpoint_url": WEB},
     "rest": {"base_url": WEB},
     "github": {"owner": "o", "repository": "r", "base_url": WEB},

@@ -24,6 +24,7 @@ from etlfabric_core.extract_load.sources import (
     rest,
     s3,
     snowflake,
+    spark,
     sqlite,
 )
 from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
@@ -53,6 +54,7 @@ READERS: dict[str, OpenReader] = {
     "redshift": redshift.open_reader,
     "snowflake": snowflake.open_reader,
     "bigquery": bigquery.open_reader,
+    "spark": spark.open_reader,
     "duckdb": duckdb.open_reader,
     "sqlite": sqlite.open_reader,
     "csv": csv.open_reader,

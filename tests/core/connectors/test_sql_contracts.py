@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy.dialects import mssql as mssql_dialect
 
-from etlfabric_core.connectors import bigquery, get_connector, mssql, redshift, snowflake
+from etlfabric_core.connectors import bigquery, get_connector, mssql, redshift, snowflake, spark
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.errors import InvalidConfig
 from etlfabric_core.extract_load.plan import Endpoint
@@ -45,12 +45,14 @@ SECRETS = {
     "redshift": {"password": PASSWORD},
     "snowflake": {"private_key": PEM.replace("\n", "")},  # as a form gives it
     "bigquery": {"service_account_key": json.dumps(SERVICE_ACCOUNT)},
+    "spark": {"password": PASSWORD},
 }
 CONFIGS = {
     "mssql": PLACE,
     "redshift": PLACE,
     "snowflake": {"account": "org-acc", "user": "u@v", "database": "d/x", "warehouse": "w"},
     "bigquery": {"project": "my-project", "dataset": "sales"},
+    "spark": {"host": "db.example.com"},
 }
 
 
@@ -180,7 +182,7 @@ def test_names_of_bigquery_are_names(name, value):
         parse(bigquery.BigqueryConfig, {**CONFIGS["bigquery"], name: value})
 
 
-@pytest.mark.parametrize("name", ["mssql", "redshift"])
+@pytest.mark.parametrize("name", ["mssql", "redshift", "spark"])
 @pytest.mark.parametrize("host", ["/var/run", "a,b", "a host=b", "a'", "", "a\\b", "a;b"])
 def test_a_host_is_a_host_and_nothing_else(name, host):
     with pytest.raises(InvalidConfig, match="host"):
@@ -189,16 +191,17 @@ def test_a_host_is_a_host_and_nothing_else(name, host):
 
 @pytest.mark.parametrize("name", sorted(CONFIGS))
 def test_a_missing_driver_is_told_with_the_command_that_installs_it(name):
-    system = {m.__name__.rpartition(".")[2]: m for m in (mssql, redshift, snowflake, bigquery)}
-    missing = replace(system[name].SYSTEM, driver="etlfabric_driver_that_is_not_there")
+    modules = (mssql, redshift, snowflake, bigquery, spark)
+    system = {module.__name__.rpartition(".")[2]: module.SYSTEM for module in modules}
+    missing = replace(system[name], driver="etlfabric_driver_that_is_not_there")
     result = missing.test(endpoint(name), {})
     assert not result.ok
     assert result.hint == f"the operator can install it: pip install 'etlfabric[{name}]'"
 
 
-@pytest.mark.parametrize("name", ["mssql", "redshift"])
+@pytest.mark.parametrize("name", ["mssql", "redshift", "spark"])
 def test_a_host_that_nobody_looked_up_is_refused(name):
-    system = {"mssql": mssql, "redshift": redshift}[name].SYSTEM
+    system = {"mssql": mssql, "redshift": redshift, "spark": spark}[name].SYSTEM
     unresolved = Endpoint(connector=name, config=CONFIGS[name], secrets=SECRETS[name])
     result = replace(system, driver="json").test(unresolved, {})
     assert result.message == "host: 'db.example.com' was not looked up"
