@@ -160,8 +160,11 @@ OPERATORS: dict[FilterOp, Callable[[Any, Any], ColumnElement[bool]]] = {
     FilterOp.GTE: lambda column, value: column >= value,
     FilterOp.LT: lambda column, value: column < value,
     FilterOp.LTE: lambda column, value: column <= value,
-    FilterOp.IN: lambda column, values: column.in_(values),
-    FilterOp.NOT_IN: lambda column, values: column.is_not(None) & column.not_in(values),
+    # An empty list is no SQL; what SQLAlchemy writes in its place, ClickHouse refuses.
+    FilterOp.IN: lambda column, values: column.in_(values) if values else sqlalchemy.false(),
+    FilterOp.NOT_IN: lambda column, values: (
+        column.is_not(None) & column.not_in(values) if values else column.is_not(None)
+    ),
 }
 
 
