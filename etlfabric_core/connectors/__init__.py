@@ -5,6 +5,7 @@ from etlfabric_core.connectors.clickhouse import CLICKHOUSE
 from etlfabric_core.connectors.csv import CSV
 from etlfabric_core.connectors.duckdb import DUCKDB
 from etlfabric_core.connectors.github import GITHUB
+from etlfabric_core.connectors.google_sheets import GOOGLE_SHEETS
 from etlfabric_core.connectors.json import JSON
 from etlfabric_core.connectors.mssql import MSSQL
 from etlfabric_core.connectors.mysql import MYSQL
@@ -25,7 +26,7 @@ CONNECTORS: dict[str, Connector] = {
     for connector in (
         *(POSTGRES, MYSQL, MSSQL, CLICKHOUSE, REDSHIFT, SNOWFLAKE, BIGQUERY, SPARK),
         *(SQLITE, DUCKDB, CSV, JSON, PARQUET, S3),
-        *(REST, GITHUB, STRIPE),
+        *(REST, GITHUB, STRIPE, GOOGLE_SHEETS),
     )
 }
 

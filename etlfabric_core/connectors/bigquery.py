@@ -4,21 +4,19 @@ The hosts are always Google's own: of a service account's key only the parts tha
 are used, and none of its addresses.
 """
 
-import json
 from typing import Any
 
 from pydantic import Field, SecretStr
 from sqlalchemy import URL
 
+from etlfabric_core.connectors.google import key_info
 from etlfabric_core.connectors.record import Connector, ConnectorModel, Direction, Proof, parse
 from etlfabric_core.connectors.refusal import Refusal
 from etlfabric_core.connectors.sql import SqlSystem
-from etlfabric_core.errors import InvalidConfig, TerminalError, TransientError
+from etlfabric_core.errors import TerminalError, TransientError
 from etlfabric_core.extract_load.plan import Endpoint
 
-TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address, not a secret
 SCOPES = ("https://www.googleapis.com/auth/bigquery",)
-USED = ("client_email", "private_key", "private_key_id", "project_id")
 
 
 class BigqueryConfig(ConnectorModel):
@@ -72,26 +70,6 @@ UNREACHABLE = Refusal(
 )
 
 
-def key_info(endpoint: Endpoint) -> dict[str, str]:
-    """What is used of the service account's key.
-
-    Raises:
-        InvalidConfig: it is not the key of a service account.
-    """
-    text = parse(BigquerySecrets, endpoint.secrets).service_account_key.get_secret_value()
-    try:
-        given = json.loads(text)
-        used = {name: str(given[name]) for name in USED}
-        if given.get("type") != "service_account":
-            raise ValueError("other kinds of keys name files and hosts to ask")
-    except (ValueError, KeyError, TypeError):
-        raise InvalidConfig(
-            "service_account_key: this is no key of a service account",
-            hint="paste the whole JSON file that Google Cloud gave when the key was made",
-        ) from None
-    return {**used, "type": "service_account", "token_uri": TOKEN_URI}
-
-
 def engine(endpoint: Endpoint, address: str) -> dict[str, Any]:
     """The arguments of `create_engine`; project and dataset are names and cannot be more.
 
@@ -102,8 +80,9 @@ def engine(endpoint: Endpoint, address: str) -> dict[str, Any]:
     from google.oauth2 import service_account
 
     config = parse(BigqueryConfig, endpoint.config)
+    secrets = parse(BigquerySecrets, endpoint.secrets)
     made = service_account.Credentials.from_service_account_info(
-        key_info(endpoint), scopes=list(SCOPES)
+        key_info(secrets.service_account_key), scopes=list(SCOPES)
     )
     client = bigquery.Client(config.project, made, location=config.location)
     return {"url": url(config), "connect_args": {"client": client}}

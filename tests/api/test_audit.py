@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from cli.stack.postgres import EmbeddedPostgres
 from etlfabric_core.access.throttle import Rule
-from etlfabric_core.connectors import CONNECTORS
+from etlfabric_core.connectors import CONNECTORS, google, google_sheets
 from etlfabric_core.connectors.record import Connector
 from etlfabric_core.db.scope import org_select, org_session
 from etlfabric_core.models import AuditEntry, Workflow
@@ -34,6 +34,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "redshift": SERVER,
     "snowflake": {"account": "org-acct", "user": "u", "database": "d", "warehouse": "w"},
     "bigquery": {"project": "a-project", "dataset": "d"},
+    "google_sheets": {"spreadsheet": "a" * 44},
     "spark": {"host": "127.0.0.1", "port": 1},
     "s3": {"bucket": "a-bucket", "endpoint_url": WEB},
     "rest": {"base_url": WEB},
@@ -130,7 +131,11 @@ async def test_the_setting_ends_with_its_transaction(app: FastAPI, make_org: Mak
 
 @pytest.mark.feature("A15", "A16")
 @pytest.mark.parametrize("connector", [c for c in CONNECTORS.values() if c.secrets.model_fields])
-async def test_no_secret_of_any_connector_is_noted(make_org: MakeOrg, connector: Connector) -> None:
+async def test_no_secret_of_any_connector_is_noted(
+    make_org: MakeOrg, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(google_sheets, "API", "https://127.0.0.1:1")  # names cannot be looked up
+    monkeypatch.setattr(google, "TOKEN_URI", "https://127.0.0.1:1")
     owner, fields = await make_org(), connector.secrets.model_fields
     secrets = {name: f"canary-{name}-5581" for name in fields}
     config = CONFIGS[connector.name]

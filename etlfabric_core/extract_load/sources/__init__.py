@@ -15,6 +15,7 @@ from etlfabric_core.extract_load.sources import (
     clickhouse,
     csv,
     duckdb,
+    google_sheets,
     json,
     mssql,
     mysql,
@@ -64,6 +65,7 @@ READERS: dict[str, OpenReader] = {
     "rest": rest.reader_of(rest_connector.api_of),
     "github": rest.reader_of(github.api_of),
     "stripe": rest.reader_of(stripe.api_of),
+    "google_sheets": google_sheets.open_reader,
 }
 
 

@@ -36,7 +36,7 @@ def api_session(api: Api, waits: tuple[float, ...]) -> Session:
     Raises:
         InvalidConfig: the host was not looked up, or a secret header is none.
     """
-    session = _session(Origin.of(api.config.base_url), api.endpoint.addresses, waits)
+    session = patient_session(Origin.of(api.config.base_url), api.endpoint.addresses, waits)
     session.headers.update({"Accept": "application/json", "User-Agent": "etlfabric"})
     session.headers.update(api.config.headers)
     session.headers.update(_secret_headers(api.secrets.headers.get_secret_value()))
@@ -91,7 +91,7 @@ def _oauth2(api: Api, waits: tuple[float, ...]) -> Any:
     origin = Origin.of(api.config.token_url)
     same = origin.host == Origin.of(api.config.base_url).host
     addresses = api.endpoint.addresses if same else api.endpoint.others.get(origin.host, ())
-    session = _session(origin, addresses, waits)
+    session = patient_session(origin, addresses, waits)
     session.hooks["response"] = [require_good]
     return OAuth2ClientCredentials(
         access_token_url=api.config.token_url,
@@ -135,7 +135,14 @@ def _path(url: str) -> str:
     return "/" + url.partition("://")[2].partition("/")[2].partition("?")[0]
 
 
-def _session(origin: Origin, addresses: tuple[str, ...], waits: tuple[float, ...]) -> Session:
+def patient_session(
+    origin: Origin, addresses: tuple[str, ...], waits: tuple[float, ...]
+) -> Session:
+    """A session that reaches one origin alone, reads bounded answers, and waits between tries.
+
+    Raises:
+        InvalidConfig: the host was not looked up.
+    """
     session = pinned_session(origin, addresses, TIMEOUT)
     session.mount("", _Patient(session.get_adapter(""), waits))
     return session

@@ -10,9 +10,18 @@ from importlib.util import find_spec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pydantic import SecretStr
 from sqlalchemy.dialects import mssql as mssql_dialect
 
-from etlfabric_core.connectors import bigquery, get_connector, mssql, redshift, snowflake, spark
+from etlfabric_core.connectors import (
+    bigquery,
+    get_connector,
+    google,
+    mssql,
+    redshift,
+    snowflake,
+    spark,
+)
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.errors import InvalidConfig
 from etlfabric_core.extract_load.plan import Endpoint
@@ -139,7 +148,7 @@ def test_an_account_of_snowflake_cannot_lead_elsewhere(account):
 
 @pytest.mark.feature("B2")
 def test_bigquery_uses_no_address_of_the_key():
-    info = bigquery.key_info(endpoint("bigquery"))
+    info = google.key_info(SecretStr(json.dumps(SERVICE_ACCOUNT)))
     assert info == {
         "type": "service_account",
         "project_id": "my-project",
@@ -163,14 +172,9 @@ def test_bigquery_uses_no_address_of_the_key():
         json.dumps({"type": "authorized_user", "refresh_token": "x"}),
     ],
 )
-def test_bigquery_takes_no_key_that_names_files_or_hosts(key):
-    given = Endpoint(
-        connector="bigquery",
-        config=CONFIGS["bigquery"],
-        secrets={"service_account_key": key},
-    )
+def test_google_takes_no_key_that_names_files_or_hosts(key):
     with pytest.raises(InvalidConfig, match="service_account_key"):
-        bigquery.key_info(given)
+        google.key_info(SecretStr(key))
 
 
 @pytest.mark.parametrize("name", ["project", "dataset", "location"])
