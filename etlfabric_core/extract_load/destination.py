@@ -26,6 +26,8 @@ from etlfabric_core.extract_load.lease import LeaseKeeper
 from etlfabric_core.extract_load.plan import Endpoint, Window
 from etlfabric_core.extract_load.progress import ProgressMeter
 from etlfabric_core.extract_load.recovery import forget_query
+from etlfabric_core.extract_load.replay.outcomes import Outcomes
+from etlfabric_core.extract_load.shape.rejected import SUFFIX
 from etlfabric_core.extract_load.source_table import INSERT_HINT, TYPE_HINT
 
 EXAMPLES = 3  # of keys in a message
@@ -36,7 +38,8 @@ class LoadGuard:
     """What the clients of one load need: who writes, until when, and what to replace.
 
     `reloaded` maps tables that are appended to in a backfill to their cursor column: their
-    older rows in `window` leave in the transaction that completes the load.
+    older rows in `window` leave in the transaction that completes the load. So do rejected rows
+    that are `replayed` from their quarantine.
     """
 
     writer: Writer
@@ -44,6 +47,7 @@ class LoadGuard:
     meter: ProgressMeter
     window: Window | None
     reloaded: dict[str, str]
+    replayed: tuple[Outcomes, ...] = ()
 
     def count(self, table: str, rows: int) -> None:
         """Rows that the server says it copied."""
@@ -207,8 +211,16 @@ class FencedClient(PostgresClient):  # type: ignore[misc]
         with self.sql_client.begin_transaction():
             for table, cursor in guard.reloaded.items():
                 self._remove_older_rows(table, cursor, load_id)
+            for outcomes in guard.replayed:
+                self._settle(outcomes)
             super().complete_load(load_id)
             self.sql_client.execute_sql(forget_query(guard.writer), guard.writer.pipeline, load_id)
+
+    def _settle(self, outcomes: Outcomes) -> None:
+        """The evidence counts what was refused again among the rows that arrived."""
+        with self.sql_client.native_connection.cursor() as cursor:
+            outcomes.settle(cursor, self.sql_client.dataset_name)
+        self.guard.count(outcomes.table + SUFFIX, outcomes.count)
 
     def _remove_older_rows(self, table: str, cursor: str, load_id: str) -> None:
         window = self.guard.window

@@ -11,7 +11,7 @@ from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.preview import PreviewColumn
 from etlfabric_core.extract_load.sample import shown_column, type_name
 from etlfabric_core.extract_load.shape.compile import compile_shape
-from etlfabric_core.extract_load.shape.rejected import Quarantine, Refusal
+from etlfabric_core.extract_load.shape.rejected import Quarantine, RawRow, Refusal
 from etlfabric_core.extract_load.shape.rows import Shape
 from etlfabric_core.extract_load.source_table import Selection, SourceColumn, SourceTable
 from etlfabric_core.extract_load.sources import open_reader
@@ -88,7 +88,7 @@ class _Seen(Quarantine):
 
     why: Refusal | None = None
 
-    def add(self, refusals: Sequence[Refusal], rows: Sequence[dict[str, Any]]) -> None:
+    def add(self, refusals: Sequence[Refusal], rows: Sequence[RawRow]) -> None:
         self.why = refusals[0]
 
 

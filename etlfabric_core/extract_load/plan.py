@@ -1,9 +1,9 @@
 """What a load is asked to do (LoadPlan) and what it did (LoadResult)."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from etlfabric_core.graph.configs import PipelineConfig, WriteDisposition
 
@@ -49,7 +49,8 @@ class LoadPlan(_Document):
 
     `pipeline` is unique per destination dataset: it names dlt's pipeline, its schema, the lock
     and the staging dataset. `window` is set in a backfill: then resources without a cursor are
-    left alone, and the live cursor is neither read nor moved.
+    left alone, and the live cursor is neither read nor moved. `replay` names tables whose rejected
+    rows are loaded, and nothing else is: no row of the source, and again no cursor.
     """
 
     plan: Literal["load"] = "load"
@@ -59,7 +60,14 @@ class LoadPlan(_Document):
     dataset: str = Field(description="Physical schema at the destination.")
     config: PipelineConfig
     window: Window | None = None
+    replay: tuple[str, ...] = ()
     mask_key: str = Field("", repr=False, description="Of the organization; hexadecimal.")
+
+    @model_validator(mode="after")
+    def _a_replay_has_no_window(self) -> Self:
+        if self.replay and self.window:
+            raise ValueError("rejected rows are replayed without a window")
+        return self
 
 
 class StateChange(_Document):
@@ -100,5 +108,6 @@ class LoadResult(_Document):
     skipped: tuple[str, ...] = Field(
         (), description="Resources without a cursor, in a backfill, or new against their contract."
     )
+    replay: bool = Field(False, description="What was extracted were rejected rows.")
     orphans_removed: int = Field(0, description="Rows of unfinished earlier loads taken out.")
     seconds: float

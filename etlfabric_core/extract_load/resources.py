@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load import contract, fast_path
 from etlfabric_core.extract_load.evidence import KeySet, RowCount, key_set
+from etlfabric_core.extract_load.fencing import WriterSession
 from etlfabric_core.extract_load.plan import LoadPlan, Window
+from etlfabric_core.extract_load.replay.outcomes import Outcomes
+from etlfabric_core.extract_load.replay.rows import Replay, replayable
+from etlfabric_core.extract_load.replay.superseded import Superseded
 from etlfabric_core.extract_load.shape import is_identity
 from etlfabric_core.extract_load.shape.compile import compile_shape
 from etlfabric_core.extract_load.shape.outputs import outputs_of
@@ -42,7 +46,8 @@ class PlannedTable:
 
     `cursor` is the column as it is loaded. Without a `shape` rows pass as they are; with a
     `copy_folder` they pass as files that are written there: as the source sends them in binary if
-    `is_binary`, or else as text. `keys` and `count` are there to be filled by the extraction.
+    `is_binary`, or else as text. `keys` and `count` are there to be filled by the extraction. With
+    a `replay` its rows are those of the quarantine.
     """
 
     config: ResourceConfig
@@ -56,6 +61,7 @@ class PlannedTable:
     is_binary: bool = False
     keys: KeySet | None = None
     count: RowCount | None = None
+    replay: Replay | None = None
 
     @property
     def columns(self) -> tuple[SourceColumn, ...]:
@@ -84,6 +90,11 @@ class PlannedTable:
         return self.config.is_historized or followed_cursor(self) is not None
 
     @property
+    def only_adds(self) -> bool:
+        """Whether no row that was there before leaves: what it wrote can be taken out again."""
+        return self.disposition in (WriteDisposition.APPEND, WriteDisposition.INSERT)
+
+    @property
     def is_reloaded(self) -> bool:
         """Whether the window's older rows leave when the new ones are complete."""
         return self.window is not None and self.disposition is WriteDisposition.APPEND
@@ -93,9 +104,11 @@ class PlannedTable:
 class Place:
     """What is there: the types of a table's columns, and a folder for rejected rows and keys.
 
-    `is_compared` says whether the keys of a resource's table are to be compared now.
+    `is_compared` says whether the keys of a resource's table are to be compared now. `session` is
+    where rejected rows are.
     """
 
+    session: WriterSession
     types_of: Callable[[str], Mapping[str, str]]
     spool_dir: Path
     is_compared: Callable[[ResourceConfig, str], bool]
@@ -135,7 +148,8 @@ def planned(plan: LoadPlan, reader: Reader, place: Place) -> tuple[list[PlannedT
     """
     tables: list[PlannedTable] = []
     skipped: list[str] = []
-    for config in configured(plan, reader):
+    configs = configured(plan, reader)
+    for config in _replayed(plan.replay, configs) if plan.replay else configs:
         table = _planned_table(plan, config, reader.table(config), place)
         if table is None or (plan.window and not (table.cursor and table.cursor.is_time)):
             skipped.append(config.name)
@@ -143,6 +157,18 @@ def planned(plan: LoadPlan, reader: Reader, place: Place) -> tuple[list[PlannedT
         tables.append(table)
     _require_own_tables(tables)
     return tables, skipped
+
+
+def _replayed(
+    tables: Sequence[str], configs: Sequence[ResourceConfig]
+) -> tuple[ResourceConfig, ...]:
+    by_table = {table_name(config.name): config for config in configs}
+    if unknown := sorted(set(tables) - by_table.keys()):
+        raise TerminalError(
+            f"no resource of the pipeline loads table {', '.join(unknown)}",
+            hint="publish the pipeline with it, then replay its rejected rows",
+        )
+    return tuple(replayable(by_table[table]) for table in tables)
 
 
 def _require_own_tables(tables: Sequence[PlannedTable]) -> None:
@@ -160,29 +186,38 @@ def _planned_table(
     """None: its contract allows no new table."""
     name = table_name(config.name)
     disposition = config.write_disposition
-    if disposition is WriteDisposition.REPLACE and plan.window is not None:
-        disposition = WriteDisposition.APPEND  # only the window's rows are replaced
-    shape = None
+    if disposition is WriteDisposition.REPLACE and (plan.window or plan.replay):
+        disposition = WriteDisposition.APPEND  # only the window's rows are replaced, or none
+    shape, asked = None, None
+    key = bytes.fromhex(plan.mask_key)
     outgoing = [output.column for output in outputs_of(config, source)]
     if not is_identity(config) or config.is_keyed:
         asked = contract.terms(config, outgoing, place.types_of(name))
         if asked is None:
             return None
-        quarantine = (
-            Quarantine(place.spool_dir / f"{name}.arrow", name, config.max_rejected)
-            if config.has_quarantine
-            else None
-        )
-        key = bytes.fromhex(plan.mask_key)
+        quarantine = _quarantine(plan, config, place.spool_dir / name)
         shape = compile_shape(config, source, key=key, quarantine=quarantine, terms=asked)
     columns = shape.columns if shape else source.columns
     cursor = _cursor(config, source, columns)
     keys = None
     if place.is_compared(config, name):
         path = place.spool_dir / f"{name}.keys"
-        keys = key_set(config, source, path, place.types_of(name), bytes.fromhex(plan.mask_key))
+        keys = key_set(config, source, path, place.types_of(name), key)
     table = PlannedTable(config, source, name, disposition, cursor, plan.window, shape, keys=keys)
+    if asked is not None and isinstance(table.quarantine, Outcomes):
+        there = Superseded.of(place.session, config, name, cursor.name if cursor else None)
+        size = plan.config.batch_size
+        kept = Replay(config, source, table.quarantine, there, asked, key, size)
+        return replace(table, replay=kept)
     return replace(table, count=_count(table))
+
+
+def _quarantine(plan: LoadPlan, config: ResourceConfig, path: Path) -> Quarantine | None:
+    if plan.replay:
+        return Outcomes(path.with_suffix(".outcomes"), path.name, limit=0)
+    if config.has_quarantine:
+        return Quarantine(path.with_suffix(".arrow"), path.name, config.max_rejected)
+    return None
 
 
 def _count(table: PlannedTable) -> RowCount | None:
@@ -243,7 +278,9 @@ def dlt_source(name: str, tables: Sequence[PlannedTable]) -> "dlt.sources.DltSou
     def resources() -> list[Any]:
         made = [_resource(table) for table in tables]
         # One after the other: what is rejected is known when all rows of the table are through.
-        return made + [_rejected(table) for table in tables if table.quarantine]
+        # Of a replay they are there already.
+        kept = [table for table in tables if table.quarantine and not table.replay]
+        return made + [_rejected(table) for table in kept]
 
     return dlt.source(resources, name=name, max_table_nesting=0)()
 
@@ -298,7 +335,7 @@ def followed_cursor(table: PlannedTable) -> SourceColumn | None:
     A replaced table is always read as a whole: its older rows would be gone otherwise.
     """
     whole = table.disposition is WriteDisposition.REPLACE
-    return None if whole or table.window is not None else table.cursor
+    return None if whole or table.window is not None or table.replay else table.cursor
 
 
 def _rows(table: PlannedTable) -> Iterator[Any]:
@@ -325,14 +362,15 @@ def _with_evidence(table: PlannedTable, rows: Iterator[Any]) -> Iterator[Any]:
 def _read_rows(table: PlannedTable) -> Iterator[Any]:
     cursor = table.config.cursor.column if table.config.cursor and table.window else None
     selection = Selection(cursor=cursor, window=table.window, filters=table.config.filters)
+    shaped = table.replay.batches() if table.replay else _shaped(table, selection)
     if table.copy_folder is None:
-        yield from _shaped(table, selection)
+        yield from shaped
         return
     target = fast_path.target(table.columns, table.copy_folder)
     if table.is_binary and table.source.copy is not None:
         files = table.source.copy(selection, target)
     else:
-        files = fast_path.text_files(_shaped(table, selection), target)
+        files = fast_path.text_files(shaped, target)
     yield from fast_path.imported(files)
 
 

@@ -96,6 +96,7 @@ class _Load:
             load_ids=load_ids,
             tables=verdict.compared(loads, gone, counts.compare(self.session, tables)),
             skipped=tuple(skipped),
+            replay=bool(self.plan.replay),
             orphans_removed=orphans,
             seconds=time.monotonic() - started,
         )
@@ -105,6 +106,7 @@ class _Load:
         from etlfabric_core.extract_load.resources import Place
 
         return Place(
+            self.session,
             partial(contract.present, self.session),
             self.pipelines_dir / "rejected",
             partial(deletes.is_due, self.session),
@@ -137,6 +139,7 @@ class _Load:
                 for table in tables
                 if table.is_reloaded and table.cursor
             },
+            replayed=tuple(table.replay.outcomes for table in tables if table.replay),
         )
         return dlt.pipeline(
             pipeline_name=self.plan.pipeline,
@@ -150,9 +153,8 @@ class _Load:
         self, pipeline: "dlt.Pipeline", load_ids: tuple[str, ...], tables: "list[PlannedTable]"
     ) -> Any:
         from etlfabric_core.extract_load import recovery
-        from etlfabric_core.graph.configs import WriteDisposition
 
-        appended = [t.name for t in tables if t.disposition is WriteDisposition.APPEND]
+        appended = [table.name for table in tables if table.only_adds]
         with self.session.dataset_lock(self.lease):
             self.lease.check()
             recovery.register(self.session, load_ids, appended)

@@ -1,7 +1,7 @@
 """What a user may say about the columns of a resource: names, types, functions, masks."""
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -84,6 +84,10 @@ class ColumnConfig(Config):
     functions: tuple[FunctionCall, ...] = Field((), description="In this order.")
     default: Plain | None = Field(None, description="Takes the place of a missing value.")
     mask: Mask | None = None
+
+    def in_full(self) -> dict[str, Any]:
+        """All that decides what becomes of a value, as JSON: the same text, the same values."""
+        return self.model_dump(mode="json", exclude={"name", "include"})
 
     @property
     def is_plain(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.contract import Terms
@@ -17,8 +17,8 @@ from etlfabric_core.extract_load.shape.casts import (
 )
 from etlfabric_core.extract_load.shape.engine import Engine, select
 from etlfabric_core.extract_load.shape.outputs import Output, outputs_of, readable, type_of
-from etlfabric_core.extract_load.shape.rejected import Quarantine
-from etlfabric_core.extract_load.shape.rows import REFUSED, Shape, named
+from etlfabric_core.extract_load.shape.rejected import Quarantine, ReadAs
+from etlfabric_core.extract_load.shape.rows import LOST, REFUSED, Shape, named
 from etlfabric_core.extract_load.shape.statement import Rule, Value
 from etlfabric_core.extract_load.source_table import SourceColumn, SourceTable, arrow_schema
 from etlfabric_core.graph.columns import KEYED_MASKS, ColumnConfig, ColumnType
@@ -58,13 +58,19 @@ def compile_shape(
         )
     if any(output.mask in KEYED_MASKS for output in outputs) and not key:
         raise TerminalError(f"resource '{resource.name}': there is no key to mask with")
+    raw, redacted = raw_columns(resource, source), _seen_masked_only(resource, source)
     made = Shape(
         source,
         outputs,
         required=resource.primary_key if resource.is_keyed else (),
         forbidden=tuple(sorted(terms.forbidden)),
-        raw=_raw(resource, source),
-        redacted=_seen_masked_only(resource, source),
+        raw=raw,
+        redacted=redacted,
+        read_as=ReadAs(
+            filters=tuple(one.model_dump(mode="json") for one in resource.filters),
+            left_out=tuple(one.name for one in source.columns if one.name not in raw),
+            masked={**_masks(outputs), **dict.fromkeys(redacted)},
+        ),
         key=key,
         fails=resource.on_bad_row == "fail",
         quarantine=quarantine,
@@ -74,11 +80,16 @@ def compile_shape(
     return made
 
 
-def _raw(resource: ResourceConfig, source: SourceTable) -> tuple[str, ...]:
-    """Columns that a rejected row is kept with: those that are loaded, or calculated with."""
+def read_columns(resource: ResourceConfig, source: SourceTable) -> frozenset[str]:
+    """Columns of the source that are calculated with."""
     by_name = readable(resource, source)
     read = {name for one in resource.calculated.values() for name in parse(one.expression).columns}
-    kept = {by_name[name].name for name in read & by_name.keys()}
+    return frozenset(by_name[name].name for name in read & by_name.keys())
+
+
+def raw_columns(resource: ResourceConfig, source: SourceTable) -> tuple[str, ...]:
+    """Columns that a rejected row is kept with: those that are loaded, or calculated with."""
+    kept = read_columns(resource, source)
     kept |= {output.source.name for output in outputs_of(resource, source) if output.source}
     return tuple(column.name for column in source.columns if column.name in kept)
 
@@ -90,6 +101,11 @@ def _seen_masked_only(resource: ResourceConfig, source: SourceTable) -> frozense
     read = {name for expression in masked for name in parse(expression).columns}
     loaded = {output.source.name for output in outputs_of(resource, source) if output.source}
     return frozenset({by_name[name].name for name in read & by_name.keys()} - loaded)
+
+
+def _masks(outputs: Sequence[Output]) -> dict[str, Mapping[str, Any]]:
+    """Columns of the source that are loaded masked, and what is said about them."""
+    return {one.source.name: one.config.in_full() for one in outputs if one.source and one.mask}
 
 
 @dataclass
@@ -195,6 +211,8 @@ class _Compiler:
                     rules.append(Rule(output.name, reason, condition, by_contract=True))
                 sql = fitted
             columns.append(f"{sql} AS o{place}")
+            if output.mask and output.source:
+                columns.append(f"{_is_unfit(output, rules)} AS {LOST.format(place=place)}")
         columns.append(f"{statement.refusal(rules)} AS {REFUSED}")
         return select(columns, f"({query})")
 
@@ -232,6 +250,13 @@ class _Compiler:
             f"resource '{self.resource.name}', calculated.{output.name}: {words}",
             hint="name columns as they are called in the table; cast what is of another type",
         )
+
+
+def _is_unfit(output: Output, rules: Sequence[Rule]) -> str:
+    """SQL for whether the value of a column is a reason to refuse its row."""
+    names = {output.name, output.source.name if output.source else output.name}
+    conditions = [f"({rule.condition})" for rule in rules if rule.column in names]
+    return f"coalesce({' OR '.join(conditions)}, FALSE)" if conditions else "FALSE"
 
 
 def _hidden(column: SourceColumn, configs: Mapping[str, ColumnConfig]) -> ColumnType | None:

@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,19 +24,55 @@ COLUMNS = (
     SourceColumn("file", "string", "text"),
     SourceColumn("line", "int64", "bigint"),
     SourceColumn("row", "string", "jsonb"),
+    SourceColumn("read_as", "string", "jsonb"),
 )
-NUL = "\\u0000"  # which PostgreSQL cannot store
-VISIBLE_NUL = "\\u2400"
+NUL = "\0"  # which PostgreSQL cannot store
+VISIBLE_NUL = "\u2400"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a row is not loaded, and where it stands (None: in no file)."""
+    """Why a row is not loaded, and where it stands (None: in no file).
+
+    `position` is its number among those that were read.
+    """
 
     column: str
     reason: str
     file: str | None = None
     line: int | None = None
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class ReadAs:
+    """How a rejected row was read: what has to be known to load it later (see `replay`).
+
+    It met the `filters`. `left_out` are columns of the source that it is kept without. `masked`
+    are those whose values are not the source's, with what was said about them: the values are
+    what would have been loaded. None says that nothing is left of the value.
+    """
+
+    filters: tuple[Mapping[str, Any], ...] = ()
+    left_out: tuple[str, ...] = ()
+    masked: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
+
+    def without(self, lost: Collection[str]) -> "ReadAs":
+        """The same, of a row in which nothing is left of some values."""
+        return replace(self, masked={**self.masked, **dict.fromkeys(lost)}) if lost else self
+
+    def text(self) -> str:
+        """As JSON."""
+        content = {"filters": self.filters, "left_out": self.left_out, "masked": self.masked}
+        return json.dumps(content, ensure_ascii=True)
+
+
+@dataclass(frozen=True)
+class RawRow:
+    """A row as the source has it, masked where its columns are, and how it was read."""
+
+    values: Mapping[str, Any]
+    read_as: ReadAs
 
 
 @dataclass
@@ -50,7 +86,7 @@ class Quarantine:
     _copies: Counter[str] = field(default_factory=Counter)
     _writer: "pyarrow.ipc.RecordBatchFileWriter | None" = None
 
-    def add(self, refusals: Sequence[Refusal], rows: Sequence[dict[str, Any]]) -> None:
+    def add(self, refusals: Sequence[Refusal], rows: Sequence[RawRow]) -> None:
         """Keeps rows.
 
         Raises:
@@ -85,8 +121,13 @@ class Quarantine:
             for place in range(reader.num_record_batches):
                 yield pa.Table.from_batches([reader.get_batch(place)])
 
-    def _entry(self, why: Refusal, row: dict[str, Any]) -> dict[str, Any]:
-        text = json.dumps(row, ensure_ascii=True, default=str).replace(NUL, VISIBLE_NUL)
+    def _entry(self, why: Refusal, row: RawRow) -> dict[str, Any]:
+        changed = {name for name, one in row.values.items() if isinstance(one, str) and NUL in one}
+        values = {
+            name: one.replace(NUL, VISIBLE_NUL) if name in changed else one
+            for name, one in row.values.items()
+        }
+        text = json.dumps(values, ensure_ascii=True, default=str)
         return {
             "id": self._id(f"{why.file}/{why.line}/{text}"),
             "rejected_at": clock.now(),
@@ -95,6 +136,7 @@ class Quarantine:
             "file": why.file,
             "line": why.line,
             "row": text,
+            "read_as": row.read_as.without(changed).text(),
         }
 
     def _id(self, content: str) -> str:

@@ -9,7 +9,7 @@ from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.shape.engine import Engine
 from etlfabric_core.extract_load.shape.masks import masked
 from etlfabric_core.extract_load.shape.outputs import Output
-from etlfabric_core.extract_load.shape.rejected import Quarantine, Refusal
+from etlfabric_core.extract_load.shape.rejected import Quarantine, RawRow, ReadAs, Refusal
 from etlfabric_core.extract_load.shape.statement import Rule
 from etlfabric_core.extract_load.source_table import (
     POSITION,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 REFUSED = "refused"
+LOST = "w{place}"  # whether the value of a masked column is the reason, or one of them
 
 
 @dataclass
@@ -32,7 +33,8 @@ class Shape:
     `query` computes the columns named o0, o1, … by their place in `outputs`, and the number of
     the rule that refuses a row. `inputs` are the columns of the source that it reads. `required`
     are outputs that must have a value, `forbidden` those that must have none. `raw` are columns of
-    the source that a rejected row is kept with, `redacted` those of them that nobody may see.
+    the source that a rejected row is kept with, `redacted` those of them that nobody may see;
+    `read_as` says how they are read.
     """
 
     source: SourceTable
@@ -44,6 +46,7 @@ class Shape:
     forbidden: tuple[str, ...] = ()
     raw: tuple[str, ...] = ()
     redacted: frozenset[str] = frozenset()
+    read_as: ReadAs = field(default_factory=ReadAs)
     key: bytes = b""
     fails: bool = False
     quarantine: Quarantine | None = None
@@ -78,7 +81,7 @@ class Shape:
         values = {one.name: self._values(batch, computed, place) for place, one in self._placed()}
         refused = self._refusals(values, computed)
         if refused is not None:
-            self._put_aside(batch, values, refused, before)
+            self._put_aside(batch, values, computed, refused, before)
             good = compute.invert(compute.is_valid(refused))
             values = {name: column.filter(good) for name, column in values.items()}
         columns = self.columns
@@ -129,6 +132,7 @@ class Shape:
         self,
         batch: "pyarrow.Table",
         values: "dict[str, pyarrow.ChunkedArray]",
+        computed: "pyarrow.Table | None",
         refused: "pyarrow.ChunkedArray",
         before: int,
     ) -> None:
@@ -147,10 +151,13 @@ class Shape:
         )
         nowhere: list[tuple[str | None, int | None]] = [(None, None)] * len(positions)
         found = self.source.places(positions) if self.source.places else nowhere
-        refusals = [Refusal(*self._why(n), *place) for n, place in zip(numbers, found, strict=True)]
+        refusals = [
+            Refusal(*self._why(n), *place, position)
+            for n, place, position in zip(numbers, found, positions, strict=True)
+        ]
         if wrong or self.quarantine is None:
-            raise self._wrong(refusals[0], positions[0])
-        self.quarantine.add(refusals, self._raw_rows(batch, values, places))
+            raise self._wrong(refusals[0])
+        self.quarantine.add(refusals, self._raw_rows(batch, values, computed, places))
 
     def _is_wrong(self, number: int) -> bool:
         """Not only outside of the contract, which says itself what happens then."""
@@ -166,8 +173,8 @@ class Shape:
             return name, "no value, though it is part of the key"
         return name, "the contract allows no new column"
 
-    def _wrong(self, refusal: Refusal, position: int) -> TerminalError:
-        where = f"table '{self.source.name}', row {position} of those read"
+    def _wrong(self, refusal: Refusal) -> TerminalError:
+        where = f"table '{self.source.name}', row {refusal.position} of those read"
         if refusal.file is not None:
             where = f"file '{refusal.file}', line {refusal.line}"
         return TerminalError(
@@ -179,8 +186,9 @@ class Shape:
         self,
         batch: "pyarrow.Table",
         values: "dict[str, pyarrow.ChunkedArray]",
+        computed: "pyarrow.Table | None",
         places: Sequence[int],
-    ) -> list[dict[str, Any]]:
+    ) -> list[RawRow]:
         """Rows as the source has them, but masked where their columns are."""
         masks = {o.source.name: o.name for o in self.outputs if o.source and o.mask}
         columns = []
@@ -189,7 +197,27 @@ class Shape:
             if name in self.redacted:
                 column = masked(column, Mask.REDACT, self.key)
             columns.append(_plain(column.take(places)))
-        return [dict(zip(self.raw, row, strict=True)) for row in zip(*columns, strict=True)]
+        ways = [self.read_as.without(lost) for lost in self._lost(computed, places)]
+        return [
+            RawRow(dict(zip(self.raw, row, strict=True)), read_as)
+            for read_as, *row in zip(ways, *columns, strict=True)
+        ]
+
+    def _lost(
+        self, computed: "pyarrow.Table | None", places: Sequence[int]
+    ) -> "Iterator[list[str]]":
+        """Per row the columns whose value did not fit: masked is what they became of it."""
+        masked = {
+            output.source.name: LOST.format(place=place)
+            for place, output in self._placed()
+            if output.source and output.mask and output.is_computed
+        }
+        if computed is None or not masked:
+            yield from ([] for _ in places)
+            return
+        flags = [computed.column(name).take(places).to_pylist() for name in masked.values()]
+        for row in zip(*flags, strict=True):
+            yield [name for name, is_lost in zip(masked, row, strict=True) if is_lost]
 
 
 def named(batch: "pyarrow.Table", inputs: Sequence[SourceColumn]) -> "pyarrow.Table":
@@ -224,5 +252,10 @@ def _plain(values: "pyarrow.ChunkedArray") -> list[Any]:
         values = values.cast(pa.string())
     plain: list[Any] = values.to_pylist()
     if pa.types.is_floating(values.type):
-        return [str(v) if v is not None and not math.isfinite(v) else v for v in plain]
+        return [v if v is None or _is_json(v) else str(v) for v in plain]
     return plain
+
+
+def _is_json(number: float) -> bool:
+    """Whether JSON, and PostgreSQL's kind of it, says the same number; -0.0 would become 0."""
+    return math.isfinite(number) and (number != 0 or math.copysign(1, number) > 0)

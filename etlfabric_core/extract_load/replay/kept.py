@@ -1,0 +1,80 @@
+"""The rejected rows of one table, as they are kept at the destination."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from etlfabric_core.connectors import postgres
+from etlfabric_core.extract_load.contract import present
+from etlfabric_core.extract_load.fencing import WriterSession, qualified
+from etlfabric_core.extract_load.plan import Endpoint
+from etlfabric_core.extract_load.shape.rejected import SUFFIX, ReadAs
+
+if TYPE_CHECKING:
+    import psycopg
+
+STATEMENT_TIMEOUT = "20s"
+# The newest first: of several rows with one key it is the one that counts.
+ROWS = """
+select q.id, q._dlt_load_id, q."row"::text, to_jsonb(q) -> 'read_as'
+from {} as q order by q._dlt_load_id desc, q.file, q.line desc, q.id
+"""
+
+
+@dataclass(frozen=True)
+class KeptRow:
+    """A rejected row. `load_id` is the load that read it; `read_as` None: that was not noted."""
+
+    id: str
+    load_id: str
+    values: Mapping[str, Any]
+    read_as: ReadAs | None
+
+
+def kept_rows(session: WriterSession, table: str, size: int) -> Iterator[list[KeptRow]]:
+    """All rejected rows of a table, `size` at once; none when there is no quarantine."""
+    name = table + SUFFIX
+    if not present(session, name):
+        return
+    connection = session.connection
+    with connection.transaction(), connection.cursor(name="etlfabric_replay") as cursor:
+        cursor.execute(ROWS.format(qualified(session.writer, name)))
+        while found := cursor.fetchmany(size):
+            yield [_row(*one) for one in found]
+
+
+def counted(
+    endpoint: Endpoint, dataset: str, tables: Mapping[str, str]
+) -> dict[str, dict[str, int]]:
+    """How many rejected rows each resource's table has: table and rows, by resource.
+
+    Raises:
+        InvalidConfig, TerminalError, TransientError: as `connectors.postgres.connect`.
+    """
+    with postgres.connect(endpoint) as connection:
+        connection.read_only = True
+        connection.execute("select set_config('statement_timeout', %s, true)", [STATEMENT_TIMEOUT])
+        return {
+            resource: {table: _count(connection, f'"{dataset}"."{table}{SUFFIX}"')}
+            for resource, table in tables.items()
+        }
+
+
+def _count(connection: "psycopg.Connection", name: str) -> int:
+    if connection.execute("select to_regclass(%s)", [name]).fetchone() == (None,):
+        return 0
+    found = connection.execute(f"select count(*) from {name}").fetchone()  # noqa: S608
+    return int(found[0]) if found else 0
+
+
+def _row(id: str, load_id: str, row: str, read_as: Any) -> KeptRow:
+    return KeptRow(id, load_id, json.loads(row), _read_as(read_as))
+
+
+def _read_as(noted: Any) -> ReadAs | None:
+    """None also for what no load of ours has written."""
+    try:
+        return ReadAs(tuple(noted["filters"]), tuple(noted["left_out"]), dict(noted["masked"]))
+    except (TypeError, KeyError, ValueError):
+        return None
