@@ -9,28 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from etlfabric_core.access.principal import Principal
-from etlfabric_core.db.scope import get_owned, org_select
 from etlfabric_core.errors import Conflict, NotFound
-from etlfabric_core.extract_load.plan import Endpoint, StateChange
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig, WriteDisposition
-from etlfabric_core.models import Node, Revision, Workflow
-from etlfabric_core.services import (
-    audit,
-    connections,
-    dag_ids,
-    leases,
-    pipelines,
-    probe,
-    state_versions,
-)
+from etlfabric_core.extract_load.plan import StateChange
+from etlfabric_core.graph.configs import ResourceConfig, WriteDisposition
+from etlfabric_core.services import audit, leases, probe, state_versions
 from etlfabric_core.services.probe import Prober
-from etlfabric_core.services.run_context import destination_of, pipeline_name
+from etlfabric_core.services.published_pipelines import PublishedPipeline, published
 from etlfabric_core.services.state_versions import ACTIONS, Version
-from etlfabric_core.slugs import physical_dataset
-from etlfabric_core.specs.state import NodeSnapshot
 
 
 @dataclass(frozen=True)
@@ -55,17 +41,6 @@ class PipelineState:
     history: Sequence[Version]
 
 
-@dataclass(frozen=True)
-class _Target:
-    """The published pipeline, and where its state lies."""
-
-    node: Node
-    config: PipelineConfig
-    pipeline: str
-    dataset: str
-    endpoint: Endpoint
-
-
 async def show(prober: Prober, principal: Principal, id: int) -> PipelineState:
     """The state of the published pipeline and the newest versions of it.
 
@@ -73,7 +48,7 @@ async def show(prober: Prober, principal: Principal, id: int) -> PipelineState:
         NotFound: no such pipeline, or its destination is gone.
         InvalidConfig, TerminalError, TransientError: the destination cannot be read.
     """
-    target = await _target(prober, principal, id)
+    target = await published(prober, principal, id)
     if target is None:
         return PipelineState(published=False, is_held=False, resources=(), history=())
     names = [resource.name for resource in target.config.resources]
@@ -107,7 +82,7 @@ async def change(
         InvalidConfig: the value is not one of the cursor's type.
         TerminalError, TransientError: the destination cannot be written.
     """
-    target = await _target(prober, principal, id)
+    target = await published(prober, principal, id)
     if target is None:
         raise Conflict("nothing of this pipeline is published", hint="publish it, then run it")
     resource = _chosen(target, asked)
@@ -146,48 +121,11 @@ async def _held(prober: Prober, node_id: int) -> AsyncIterator[int]:
             await leases.give_back(session, prober.org_id, node_id, holder)
 
 
-async def _target(prober: Prober, principal: Principal, id: int) -> _Target | None:
-    """None: the pipeline is not in the published revision."""
-    async with prober.opened() as session:
-        node = await pipelines.get(session, id)
-        snapshot = await _published(session, node)
-        if snapshot is None:
-            return None
-        destination = await destination_of(session, snapshot)
-        endpoint = await connections.resolve_endpoint(
-            session, destination, box=prober.box, allowed=prober.allowed
-        )
-    dataset = snapshot.dataset
-    if destination.managed:
-        dataset = physical_dataset(principal.org_slug, dataset)
-    return _Target(
-        node=node,
-        config=PipelineConfig.model_validate(snapshot.config),
-        pipeline=pipeline_name(principal.org_slug, node.slug),
-        dataset=dataset,
-        endpoint=endpoint,
-    )
-
-
-async def _published(session: AsyncSession, node: Node) -> NodeSnapshot | None:
-    workflow = await get_owned(session, Workflow, node.workflow_id)
-    row = await dag_ids.publication(session, workflow)
-    if row is None or row.spec is None:
-        return None
-    revision = await session.scalar(
-        org_select(Revision).where(
-            Revision.workflow_id == workflow.id, Revision.number == row.revision_number
-        )
-    )
-    found = revision and revision.nodes.get(node.slug)
-    return NodeSnapshot.model_validate(found) if found else None
-
-
-def _place(target: _Target) -> dict[str, str]:
+def _place(target: PublishedPipeline) -> dict[str, str]:
     return {"pipeline": target.pipeline, "dataset": target.dataset}
 
 
-def _chosen(target: _Target, asked: StateChange) -> ResourceConfig | None:
+def _chosen(target: PublishedPipeline, asked: StateChange) -> ResourceConfig | None:
     if asked.resource is None:
         return None
     found = next((r for r in target.config.resources if r.name == asked.resource), None)

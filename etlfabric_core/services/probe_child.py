@@ -33,6 +33,7 @@ Question = Literal[
     "headers",
     "state",
     "change_state",
+    "rejected",
 ]
 Files = Mapping[str, Path]
 
@@ -145,6 +146,13 @@ def _change_state(
     return asdict(state.change(endpoint, pipeline, dataset, epoch=epoch, asked=change))
 
 
+def _rejected(endpoint: Endpoint, files: Files, *, dataset: str, names: list[str]) -> Any:
+    from etlfabric_core.extract_load.replay.kept import counted
+    from etlfabric_core.extract_load.resources import table_name
+
+    return counted(endpoint, dataset, {name: table_name(name) for name in names})
+
+
 QUESTIONS = {
     "test": _test,
     "schemas": _schemas,
@@ -159,6 +167,7 @@ QUESTIONS = {
     "headers": _headers,
     "state": _state,
     "change_state": _change_state,
+    "rejected": _rejected,
 }
 
 

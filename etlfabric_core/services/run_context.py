@@ -95,6 +95,7 @@ async def _load_plan(
         dataset=dataset,
         config=config,
         window=_window(run),
+        replay=run.replay,
         mask_key=await mask_keys.for_pipeline(session, keys.box, place.organization, config),
     )
 
@@ -122,6 +123,8 @@ def _window(run: RunRef) -> Window | None:
     """Only a backfill is bounded: any other run goes on where the last one ended."""
     if run.run_type != "backfill":
         return None
+    if run.replay:
+        raise InvalidConfig("a backfill replays no rejected rows", hint="replay them by themselves")
     if run.data_interval_start is None or run.data_interval_end is None:
         raise InvalidConfig(
             "a backfill needs a data interval", hint="backfill a workflow that has a schedule"

@@ -78,18 +78,36 @@ async def start(
         TransientError: Airflow has not taken the revision over in time.
         UpstreamUnavailable: Airflow does not answer.
     """
-    async with open_session() as session:
-        workflow = await get_owned(session, Workflow, workflow_id)
-        published = await published_now(session, workflow)
-    _check_selection(published.spec, select)
-    await orchestrator.ensure_pool(published.spec.pool, pool_slots)
-    await delivered(orchestrator, published)
     conf = {"select": sorted(set(select))} if select else {}
-    run = await orchestrator.trigger(published.spec.dag_id, conf, None)
+    workflow, run = await trigger(
+        open_session, orchestrator, workflow_id, conf=conf, pool_slots=pool_slots
+    )
     async with open_session() as session:
         new = {"run_id": run.run_id, **conf}
         await audit.record(session, principal, "run", workflow, new=new)
     return run
+
+
+async def trigger(
+    open_session: OpenSession,
+    orchestrator: Orchestrator,
+    workflow_id: int,
+    *,
+    conf: Mapping[str, Any],
+    pool_slots: int,
+) -> tuple[Workflow, DagRun]:
+    """Runs a workflow's published revision as `conf` says; to be noted by the caller.
+
+    Raises:
+        NotFound, Conflict, TransientError, UpstreamUnavailable: as `start`.
+    """
+    async with open_session() as session:
+        workflow = await get_owned(session, Workflow, workflow_id)
+        published = await published_now(session, workflow)
+    _check_selection(published.spec, conf.get("select", ()))
+    await orchestrator.ensure_pool(published.spec.pool, pool_slots)
+    await delivered(orchestrator, published)
+    return workflow, await orchestrator.trigger(published.spec.dag_id, dict(conf), None)
 
 
 async def list_page(

@@ -28,6 +28,7 @@ class RunRef(_Body):
     try_number: int
     data_interval_start: datetime | None = None
     data_interval_end: datetime | None = None
+    replay: tuple[str, ...] = Field((), description="Tables whose rejected rows are loaded.")
 
 
 class ContextRequest(_Body):

@@ -62,7 +62,8 @@ class BeginTask(FabricOperator):
     """The first task: skips in one step whatever a partial run leaves out.
 
     In a backfill with `conf` {"on_failure": "stop", "from": date} it fails when a window since
-    that date has failed: none is begun behind a gap.
+    that date has failed: none is begun behind a gap. With {"replay": …} the selected nodes load
+    their rejected rows.
 
     `members` maps a node's slug to its task ids, `select` is what a partial schedule runs, and
     `skip_late` says that a missed slot is not made up for.
@@ -82,6 +83,7 @@ class BeginTask(FabricOperator):
         DownstreamTasksSkipped: Airflow's way of saying which tasks to skip.
         """
         refuse_behind_a_failure(context)
+        self.refuse_other_replays(context)
         left_out = self.left_out(context)
         if left_out:
             raise DownstreamTasksSkipped(tasks=left_out)
@@ -101,10 +103,34 @@ class BeginTask(FabricOperator):
         chosen = {task for slug in select for task in self.members[slug]}
         return sorted(everything - chosen)
 
+    def refuse_other_replays(self, context: Context) -> None:
+        """`conf` {"replay": {node: tables}} makes a node load rejected rows; only with a
+        `select` of just these nodes, so that no other one takes it for an ordinary run.
+
+        Raises:
+            AirflowFailException: it is not like that.
+        """
+        run = context["dag_run"]
+        conf = run.conf or {}
+        if "replay" not in conf:
+            return
+        if run.run_type == "backfill":
+            raise AirflowFailException('conf: "replay" is for manual runs: it has no window')
+        replay, select = conf["replay"], conf.get("select")
+        well_formed = isinstance(replay, dict) and all(map(_are_tables, replay.values()))
+        if not well_formed or not replay or sorted(replay) != sorted(select or ()):
+            raise AirflowFailException(
+                'conf: "replay" needs the nodes of "select", each with a list of its tables'
+            )
+
     def _is_late(self, run: Any) -> bool:
         if not self.skip_late or run.run_type != "scheduled" or run.run_after is None:
             return False
         return (clock.now() - run.run_after).total_seconds() > LATE_SECONDS
+
+
+def _are_tables(names: Any) -> bool:
+    return isinstance(names, list) and bool(names) and all(isinstance(one, str) for one in names)
 
 
 def refuse_behind_a_failure(context: Context) -> None:
@@ -199,6 +225,7 @@ class NodeTask(FabricOperator):
             try_number=instance.try_number,
             data_interval_start=dag_run.data_interval_start,
             data_interval_end=dag_run.data_interval_end,
+            replay=(dag_run.conf or {}).get("replay", {}).get(self.node, ()),
         )
 
 

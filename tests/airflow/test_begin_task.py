@@ -95,3 +95,25 @@ def test_the_first_window_begins(begin: BeginTask) -> None:
 def test_a_stop_without_a_beginning_makes_no_sense(begin: BeginTask, since: dict[str, str]) -> None:
     with pytest.raises(AirflowFailException, match="needs"):
         begin.execute(context("backfill", conf={"on_failure": "stop", **since}))
+
+
+@pytest.mark.feature("X6")
+@pytest.mark.parametrize(
+    ("run_type", "conf", "makes_sense"),
+    [
+        ("manual", {"select": ["load_orders"], "replay": {"load_orders": ["orders"]}}, True),
+        ("manual", {"replay": {"load_orders": ["orders"]}}, False),
+        ("manual", {"select": ["load_customers"], "replay": {"load_orders": ["orders"]}}, False),
+        ("manual", {"select": ["load_orders"], "replay": {"load_orders": []}}, False),
+        ("manual", {"select": ["load_orders"], "replay": {"load_orders": "orders"}}, False),
+        ("manual", {"select": ["load_orders"], "replay": ["orders"]}, False),
+        ("manual", {"select": [], "replay": {}}, False),
+        ("backfill", {"select": ["load_orders"], "replay": {"load_orders": ["orders"]}}, False),
+    ],
+)
+def test_no_node_takes_a_replay_for_an_ordinary_run(
+    begin: BeginTask, run_type: str, conf: dict[str, Any], makes_sense: bool
+) -> None:
+    skips = pytest.raises(DownstreamTasksSkipped)
+    with skips if makes_sense else pytest.raises(AirflowFailException, match="replay"):
+        begin.execute(context(run_type, conf=conf))

@@ -62,6 +62,14 @@ def test_it_asks_for_its_context_by_revision_and_reports(running: MetadataStandI
     assert (report["outcome"], report["load"]["load_ids"]) == ("success", ["1"])
 
 
+@pytest.mark.feature("X6")
+def test_a_replay_names_the_tables_of_its_node(running: MetadataStandIn) -> None:
+    replay = {"load_orders": ["orders", "lines"], "load_customers": ["customers"]}
+    Work(work=lambda _: None).execute(context(conf={"replay": replay}))
+    [asked] = running.bodies("run-context")
+    assert asked["run"]["replay"] == ["orders", "lines"]
+
+
 def fails_with(error: BaseException) -> Callable[[Path], None]:
     def work(_: Path) -> None:
         raise error

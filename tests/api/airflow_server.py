@@ -45,7 +45,8 @@ class Versioned(BaseDagBundle):
         return BundleVersion(self.version or (self.folder.parent / "VERSION").read_text())
 """
 
-# `flights` fails until <flags>/mended exists; `slow` waits for <flags>/go.
+# `flights` fails until <flags>/mended exists; it waits for <flags>/go where `conf` says "hold", and
+# `slow` where it says "wait".
 DAG = """
 import time
 from datetime import datetime, timezone
@@ -58,13 +59,17 @@ FLAGS = Path({flags!r})
 
 def flights(**context):
     refuse_behind_a_failure(context)  # as the first task of our DAGs does
+    until_go(context["dag_run"], "hold")
     print("loading flights of {dag_id}")
     if not (FLAGS / "mended").exists():
         raise ValueError("the source is broken")
 
-def slow(dag_run):
-    while (dag_run.conf or {{}}).get("wait") and not (FLAGS / "go").exists():
+def until_go(dag_run, word):
+    while (dag_run.conf or {{}}).get(word) and not (FLAGS / "go").exists():
         time.sleep(0.2)
+
+def slow(dag_run):
+    until_go(dag_run, "wait")
 
 with DAG(
     {dag_id!r},

@@ -60,6 +60,7 @@ ELSEWHERE = {
     ("POST", "/auth/password/reset"),
     ("POST", "/me/email/verification"),
     ("POST", "/me/identities/{provider}"),
+    ("POST", "/pipelines/{id}/rejected/replay"),
     ("POST", "/pipelines/{id}/state/reset"),
     ("POST", "/pipelines/{id}/state/restore"),
     ("POST", "/pipelines/{id}/state/set"),

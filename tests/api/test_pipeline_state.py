@@ -40,7 +40,10 @@ class Loaded:
     folder: Path
     pipeline_id: int
     node: str
+    workflow_id: int
     runs: int = 0
+    revision: int = 1
+    replay: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -48,7 +51,19 @@ class Loaded:
 
     def ref(self) -> dict[str, Any]:
         run = {"dag_id": f"{self.owner.slug}.main", "run_id": f"manual__{self.runs}"}
-        return {**run, "run_type": "manual", "node": self.node, "revision": 1, "try_number": 1}
+        run |= {"run_type": "manual", "node": self.node, "replay": self.replay}
+        return {**run, "revision": self.revision, "try_number": 1}
+
+    async def configure(self, config: dict[str, Any]) -> None:
+        """Another configuration, published."""
+        path = f"{API}/pipelines/{self.pipeline_id}"
+        version = (await self.owner.get(path)).json()["version"]
+        headers = {"If-Match": str(version)}
+        answer = await self.owner.patch(path, json={"config": config}, headers=headers)
+        assert answer.is_success, answer.text
+        answer = await self.owner.post(f"{API}/workflows/{self.workflow_id}/publish")
+        assert answer.is_success, answer.text
+        self.revision += 1
 
     async def ask(self, path: str, **body: Any) -> Any:
         answer = await self.internal.post(f"/internal/v1/{path}", json={"run": self.ref(), **body})
@@ -95,7 +110,8 @@ async def loaded(app: FastAPI, two_orgs: TwoOrgs, tmp_path: Path) -> AsyncIterat
     async with httpx.AsyncClient(
         transport=transport, base_url="http://service.test", headers=headers, timeout=60
     ) as internal:
-        found = Loaded(owner, internal, tmp_path, made.json()["id"], made.json()["slug"])
+        node = made.json()
+        found = Loaded(owner, internal, tmp_path, node["id"], node["slug"], workflow)
         assert (await found.state())["published"] is False
         published = await owner.post(f"{API}/workflows/{workflow}/publish")
         assert published.is_success, published.text
