@@ -73,6 +73,7 @@ class ResultOut(Answer):
     rows: dict[str, int] = Field(description="Rows loaded in this run, by table.")
     tables: tuple[TableLoad, ...]
     skipped: tuple[str, ...] = Field(description="Resources that a backfill leaves alone.")
+    replay: bool = Field(description="What was extracted were rejected rows.")
     dbt: tuple[DbtNodeResult, ...]
     seconds: float | None
     error: dict[str, Any] | None
@@ -91,6 +92,7 @@ class ResultOut(Answer):
                 "rows": {table.table: table.loaded for table in load.tables} if load else {},
                 "tables": load.tables if load else (),
                 "skipped": load.skipped if load else (),
+                "replay": load.replay if load else False,
                 "dbt": dbt.nodes if dbt else (),
                 "seconds": timed.seconds if timed else None,
                 "error": result.error,

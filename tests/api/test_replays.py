@@ -131,10 +131,10 @@ async def test_a_replay_is_a_run_of_the_pipeline_alone_and_audited(kept: Member)
     run = await replayed(kept, tables=["flights"])
     assert run["conf"] == {"select": ["flights"], "replay": {"flights": ["flights"]}}
     asked = {"action": "replay", "resource_type": "node"}
-    [entry] = (await kept.http.get(f"{API}/audit", params=asked)).json()["items"]
-    assert entry["resource_id"] == kept.nodes["flights"]
+    newest = (await kept.http.get(f"{API}/audit", params=asked)).json()["items"][0]
+    assert newest["resource_id"] == str(kept.nodes["flights"])
     told = {"dag_id": kept.dag_id, "run_id": run["run_id"], "tables": ["flights"]}
-    assert entry["new_values"] == told
+    assert newest["new_values"] == told
     await until(kept, run["run_id"], ended)
 
 

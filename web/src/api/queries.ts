@@ -84,6 +84,8 @@ export const pipeline = (id: number | string) => $api.queryOptions("get", "/api/
 /** A run may have moved it meanwhile, so it is read whenever it is looked at. */
 export const pipelineState = (id: number) =>
   $api.queryOptions("get", "/api/v1/pipelines/{id}/state", byId(id), { staleTime: 0, retry: false });
+export const rejectedTables = (id: number) =>
+  $api.queryOptions("get", "/api/v1/pipelines/{id}/rejected", byId(id), { staleTime: 0, retry: false });
 export const backfills = (id: number) => $api.queryOptions("get", "/api/v1/workflows/{id}/backfills", byId(id));
 /** Read anew every few seconds while a window is still to run. */
 export const backfill = (id: number, backfill_id: number) =>
@@ -130,6 +132,7 @@ export const changed = {
   nodes: () => invalidate("/api/v1/pipelines", "/api/v1/transformations", "/api/v1/edges", "/api/v1/workflows"),
   schedules: () => invalidate("/api/v1/schedules"),
   pipelineState: () => invalidate("/api/v1/pipelines/{id}/state"),
+  rejected: () => invalidate("/api/v1/pipelines/{id}/rejected", "/api/v1/runs"),
   backfills: () => invalidate("/api/v1/workflows/{id}/backfills"),
   runs: () => invalidate("/api/v1/runs"),
 };

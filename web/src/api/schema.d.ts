@@ -1200,6 +1200,46 @@ export interface paths {
         patch: operations["change_api_v1_pipelines__id__patch"];
         trace?: never;
     };
+    "/api/v1/pipelines/{id}/rejected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description How many rejected rows each table has, and whether they can be replayed.
+         */
+        get: operations["show_api_v1_pipelines__id__rejected_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines/{id}/rejected/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start
+         * @description Runs the published pipeline on its rejected rows: what fits today is loaded.
+         */
+        post: operations["start_api_v1_pipelines__id__rejected_replay_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pipelines/{id}/state": {
         parameters: {
             query?: never;
@@ -4320,6 +4360,36 @@ export interface components {
             value: string | null;
         };
         /**
+         * RejectedTableOut
+         * @description A table that has rejected rows.
+         */
+        RejectedTableOut: {
+            /**
+             * Blocked
+             * @description Why its rows cannot be replayed.
+             */
+            blocked: string | null;
+            /** Rows */
+            rows: number;
+            /** Table */
+            table: string;
+        };
+        /**
+         * RejectedTablesOut
+         * @description What can be replayed, of the pipeline as it is published.
+         */
+        RejectedTablesOut: {
+            /**
+             * Is Held
+             * @description A run is loading: nothing can be replayed now.
+             */
+            is_held: boolean;
+            /** Published */
+            published: boolean;
+            /** Tables */
+            tables: components["schemas"]["RejectedTableOut"][];
+        };
+        /**
          * RenamedOut
          * @description A column that looks like one that is gone.
          */
@@ -4328,6 +4398,22 @@ export interface components {
             after: string;
             /** Before */
             before: string;
+        };
+        /**
+         * ReplayIn
+         * @description Which tables' rejected rows to load; none: all that can be.
+         * @example {
+         *       "tables": [
+         *         "orders"
+         *       ]
+         *     }
+         */
+        ReplayIn: {
+            /**
+             * Tables
+             * @default []
+             */
+            tables?: string[];
         };
         /**
          * ResourceStateOut
@@ -4373,6 +4459,11 @@ export interface components {
              * @enum {string}
              */
             outcome: "success" | "failed";
+            /**
+             * Replay
+             * @description What was extracted were rejected rows.
+             */
+            replay: boolean;
             /**
              * Rows
              * @description Rows loaded in this run, by table.
@@ -11068,6 +11159,198 @@ export interface operations {
             };
             /** @description 502. */
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    show_api_v1_pipelines__id__rejected_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RejectedTablesOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    start_api_v1_pipelines__id__rejected_replay_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 502. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A retry may succeed: network, lock, a service that is away. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

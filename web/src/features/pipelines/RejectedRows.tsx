@@ -13,10 +13,20 @@ import { Loaded } from "@/components/Loaded";
 import { Panel } from "@/components/Page";
 import { TimeAgo } from "@/components/Time";
 import { useParam } from "@/components/useParam";
+import { Replay } from "./Replay";
 import { csvPath, quarantined } from "./rejected";
 
-/** What loads of a pipeline put aside instead of loading it. */
+/** What loads of a pipeline put aside instead of loading it, and how it is loaded after all. */
 export function RejectedRows({ pipeline }: { pipeline: Pipeline }) {
+  return (
+    <Stack>
+      <Replay id={pipeline.id} />
+      <Kept pipeline={pipeline} />
+    </Stack>
+  );
+}
+
+function Kept({ pipeline }: { pipeline: Pipeline }) {
   const [chosen, setChosen] = useParam("table");
   return (
     <Loaded query={useQuery(tables())}>

@@ -8,8 +8,8 @@ import { RunTables } from "./RunTables";
 
 const table = { table: "t", write_disposition: "merge", extracted: 5, normalized: 5, loaded: 5, size_bytes: 1 };
 
-function shown(more: object) {
-  const result = { node: "n", tables: [{ ...table, ...more }] } as unknown as RunResult;
+function shown(more: object, whole: object = {}) {
+  const result = { node: "n", ...whole, tables: [{ ...table, ...more }] } as unknown as RunResult;
   render(<MantineProvider env="test"><RunTables results={[result]} live={{}} going={false} /></MantineProvider>);
   return document.querySelector("tbody")?.textContent ?? "";
 }
@@ -28,6 +28,12 @@ describe("what a load found by comparing", () => {
     const text = shown({ deleted: 0, restored: 0, source_rows: null, target_rows: null });
     expect(text).not.toContain("source");
     expect(screen.queryByText(/counted/)).toBeNull();
+  });
+
+  it("says that a replay read no source", () => {
+    expect(shown({ extracted: 3, loaded: 2, rejected: 1 }, { replay: true })).toContain("a replay: the rows read had been rejected");
+    cleanup();
+    expect(shown({}, { replay: false })).not.toContain("replay");
   });
 
   it("tells of a source without rows", () => {

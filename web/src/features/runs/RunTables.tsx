@@ -19,6 +19,7 @@ interface Row {
   sourceRows?: number | null;
   size?: number;
   newColumns: string[];
+  replay?: boolean;
   final: boolean;
 }
 
@@ -27,9 +28,9 @@ type LiveRows = Record<string, Record<string, Record<string, number>>>;
 /** Final counts of nodes that are done, counts so far of those under way. */
 export function tableRows(results: RunResult[], live: LiveRows): Row[] {
   const done = results.filter((result) => result.tables.length);
-  const final: Row[] = done.flatMap(({ node, tables }) =>
+  const final: Row[] = done.flatMap(({ node, tables, replay }) =>
     tables.map(({ table, extracted, normalized, loaded, rejected, deleted, restored, source_rows, size_bytes, new_columns }) => ({
-      node, table, extracted, normalized, loaded, rejected, deleted, restored, sourceRows: source_rows, size: size_bytes, newColumns: new_columns ?? [], final: true,
+      node, replay, table, extracted, normalized, loaded, rejected, deleted, restored, sourceRows: source_rows, size: size_bytes, newColumns: new_columns ?? [], final: true,
     })),
   );
   const finished = new Set(done.map(({ node }) => node));
@@ -80,6 +81,7 @@ function Notes({ row }: { row: Row }) {
   if (!row.final) return <Text size="sm" c="dimmed">so far</Text>;
   return (
     <>
+      {row.replay && <Text size="sm">a replay: the rows read had been rejected</Text>}
       {row.loaded === 0 && <Text size="sm" className="nowrap"><IconAlertTriangle size={14} aria-hidden /> no new rows</Text>}
       {row.rejected ? <Text size="sm">{number.format(row.rejected)} rejected: see {row.table}__rejected</Text> : null}
       {row.deleted ? <Text size="sm">{number.format(row.deleted)} deleted: the source has them no longer</Text> : null}
