@@ -54,6 +54,38 @@ def test_a_partial_run_skips_the_rest_in_one_step(stack: Stack) -> None:
     assert _states(owner, run) == {"readings": "skipped", "one": "success", "two": "skipped"}
 
 
+@pytest.mark.feature("X6")
+def test_rejected_rows_are_replayed_by_a_run_after_the_edit_that_mends_them(stack: Stack) -> None:
+    owner = stack.sign_up("replayers")
+    number = {"type": "integer"}
+    content = {"readings": b"id,value\n1,10\n2,20x\n3,none\n"}
+    made = owner.csv_pipeline(
+        "readings", content, columns={"value": number}, on_bad_row="quarantine"
+    )
+    owner.model("total", "select sum(value) as value from {{ source('raw', 'readings') }}")
+    owner.publish()
+    assert owner.finished(owner.start())["state"] == "success"
+    assert owner.count("raw", "readings__rejected") == 2
+
+    [resource] = made["config"]["resources"]
+    mended = {**number, "functions": [{"name": "replace", "arguments": ["x", ""]}]}
+    config = {"resources": [{**resource, "columns": {"value": mended}}]}
+    headers = {"If-Match": str(owner.get(f"/pipelines/{made['id']}")["version"])}
+    saved = owner.http.patch(f"/pipelines/{made['id']}", json={"config": config}, headers=headers)
+    assert saved.is_success, saved.text
+    owner.publish()
+    run = owner.finished(owner.post(f"/pipelines/{made['id']}/rejected/replay", {}))
+    assert run["state"] == "success", run
+    assert _states(owner, run) == {"readings": "success", "total": "skipped"}
+    [result] = run["results"]
+    [table] = result["tables"]
+    assert result["replay"] is True
+    assert (table["extracted"], table["loaded"], table["rejected"]) == (2, 1, 1)
+    assert owner.count("raw", "readings") == 2
+    left = owner.get(f"/pipelines/{made['id']}/rejected")["tables"]
+    assert left == [{"table": "readings", "rows": 1, "blocked": None}]
+
+
 @pytest.mark.feature("X3", "F7", "I3")
 def test_a_failing_model_or_test_fails_the_run_and_keeps_its_results(stack: Stack) -> None:
     owner = stack.sign_up("failing")

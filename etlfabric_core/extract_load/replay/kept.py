@@ -68,13 +68,11 @@ def _count(connection: "psycopg.Connection", name: str) -> int:
     return int(found[0]) if found else 0
 
 
-def _row(id: str, load_id: str, row: str, read_as: Any) -> KeptRow:
-    return KeptRow(id, load_id, json.loads(row), _read_as(read_as))
-
-
-def _read_as(noted: Any) -> ReadAs | None:
-    """None also for what no load of ours has written."""
+def _row(id: str, load_id: str, row: str, noted: Any) -> KeptRow:
+    """As no load of ours has written it, it is a row of which nothing is known."""
     try:
-        return ReadAs(tuple(noted["filters"]), tuple(noted["left_out"]), dict(noted["masked"]))
-    except (TypeError, KeyError, ValueError):
-        return None
+        values = dict(json.loads(row).items())
+        read_as = ReadAs(tuple(noted["filters"]), tuple(noted["left_out"]), dict(noted["masked"]))
+    except (AttributeError, TypeError, KeyError, ValueError):
+        return KeptRow(id, load_id, {}, None)
+    return KeptRow(id, load_id, values, read_as)

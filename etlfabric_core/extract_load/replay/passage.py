@@ -29,7 +29,7 @@ from etlfabric_core.graph.configs import ResourceConfig, RowFilter
 if TYPE_CHECKING:
     import pyarrow
 
-UNKNOWN = "an earlier version kept this row, and did not note how; load it from its source"
+UNKNOWN = "it is not known how this row was read: an earlier version kept it, or it was changed"
 MASKED = "it was kept masked, so its value cannot be had back; load the row from its source"
 LEFT_OUT = "the row was kept without this column; load it from its source"
 GONE = "the source has no such column any more, and the row has a value in it"
