@@ -107,6 +107,26 @@ def test_nothing_is_cut_off_on_a_phone(stack: Stack, chromium: Browser, shop: Sh
     page.context.close()
 
 
+@pytest.mark.feature("X6")
+def test_rejected_rows_are_replayed_from_their_page(
+    stack: Stack, chromium: Browser, shop: Shop
+) -> None:
+    """What will happen is told before, and the run says what did: this row does not fit yet."""
+    page = chrome.new_page(chromium, stack)
+    chrome.sign_in(page, shop.account)
+    visit(page, "rejected", *shop.views["pipeline-rejected"])
+    page.get_by_role("button", name="Replay").click()
+    asked = page.get_by_role("dialog")
+    expect(asked).to_contain_text("A run takes 1 rejected row of customers")
+    assert not chrome.violations(page)
+    asked.get_by_role("button", name="Replay").click()
+    page.get_by_role("link", name="See what its run loads").click()
+    expect(page.get_by_test_id("run-state")).to_contain_text("success", timeout=180_000)
+    expect(page.get_by_text("a replay: the rows read had been rejected")).to_be_visible()
+    expect(page.get_by_text("1 rejected: see customers__rejected")).to_be_visible()
+    page.context.close()
+
+
 @pytest.mark.feature("C2", "C4", "C5", "C9", "C10")
 def test_the_wizard_leads_from_a_source_to_a_pipeline(
     stack: Stack, chromium: Browser, shop: Shop

@@ -165,6 +165,8 @@ def _types(resource: ResourceConfig, source: SourceTable) -> Mapping[str, Column
 def _fits(value: Any, column: SourceColumn) -> bool:
     import pyarrow as pa
 
+    if value is None or (column.arrow == "string" and isinstance(value, str)):
+        return True  # as nearly all are, so this is about speed
     try:
         pa.scalar(_value(value, column), arrow_type(column))
     except (ValueError, TypeError, OverflowError, pa.ArrowException):

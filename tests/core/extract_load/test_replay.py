@@ -120,6 +120,25 @@ def test_the_next_replaced_table_has_a_quarantine_of_its_own(loads):
     assert loads.kept() == [(2, "n", "not an integer")]
 
 
+@pytest.mark.feature("X6", "C10")
+def test_what_a_contract_refused_is_loaded_when_it_allows_the_column(loads):
+    loads = loads(columns={})
+    loads.load("id\n1\n")
+    strict = {"columns": "discard_row"}
+    loads.load("id,note\n2,\n3,new\n", contract=strict)
+    assert loads.kept() == [(3, "note", "the contract allows no new column")]
+    assert loads.replay(contract=strict).rejected == 1
+    assert loads.replay().loaded == 1
+    assert loads.rows("id, note") == [("1", None), ("2", None), ("3", "new")]
+
+
+def test_a_row_without_its_key_is_loaded_when_it_gets_one(loads):
+    loads = loads("merge", primary_key=["id"], columns={})
+    loads.load("id,n\n1,10\n,20\n")
+    assert loads.replay(columns={"id": {"default": "none"}}).loaded == 1
+    assert loads.rows() == [("1", "10"), ("none", "20")]
+
+
 def test_a_table_that_fails_on_bad_rows_today_keeps_what_still_does_not_fit(loads):
     loads = loads()
     loads.load(TEXT)
