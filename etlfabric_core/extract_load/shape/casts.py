@@ -111,7 +111,7 @@ def text_of(value: str, kind: Kind) -> str:
 
 def _short(text: str) -> str:
     """A decimal's text without the zeros that only its type adds."""
-    return f"regexp_replace(regexp_replace({text}, '(\\.\\d*?)0+$', '\\1'), '\\.$', '')"
+    return f"CASE WHEN contains({text}, '.') THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
 
 
 def in_expression(value: str, to: ColumnType) -> str:
@@ -168,16 +168,23 @@ def _integer(text: str) -> str:
 
 
 def _timestamp(text: str) -> str:
+    """A text that ends as most moments in UTC do is not looked at for being one without a zone."""
     zoned = f"make_timestamp(epoch_us(TRY_CAST({text} AS TIMESTAMPTZ)))"
+    in_utc = f"(ends_with({text}, '+00') OR ends_with({text}, 'Z'))"
     return (
-        f"CASE WHEN regexp_full_match({text}, '{UNZONED}') THEN TRY_CAST({text} AS TIMESTAMP) "
+        f"CASE WHEN NOT {in_utc} AND regexp_full_match({text}, '{UNZONED}') "
+        f"THEN TRY_CAST({text} AS TIMESTAMP) "
         f"WHEN regexp_full_match({text}, '{ZONED}') THEN {zoned} END"
     )
 
 
 def _boolean(text: str) -> str:
+    """Words as most files write them are known without being trimmed."""
     word = f"lower(trim({text}))"
-    return f"CASE WHEN {word} IN {TRUE} THEN TRUE WHEN {word} IN {FALSE} THEN FALSE END"
+    return (
+        f"CASE WHEN {text} IN {TRUE} THEN TRUE WHEN {text} IN {FALSE} THEN FALSE "
+        f"WHEN {word} IN {TRUE} THEN TRUE WHEN {word} IN {FALSE} THEN FALSE END"
+    )
 
 
 def _matching(pattern: str, found: str) -> SqlOf:

@@ -4,7 +4,7 @@ Every column is text; a resource can give it a type, and staging models type the
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,6 +20,7 @@ from etlfabric_core.extract_load.sources.csv_lines import (
     CsvFile,
     Places,
     explained,
+    is_long_row,
     require_closed_quotes,
     row_ends,
 )
@@ -30,7 +31,10 @@ from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
 if TYPE_CHECKING:
     import pyarrow
 
-BLOCK_BYTES = 4 << 20  # also the longest possible row
+# Arrow reads up to 35 blocks ahead of its rows, so they are small until a row is longer than one.
+BLOCK_BYTES = (1 << 19, 4 << 20)  # the last is also the longest possible row
+BATCH_ROWS = 1 << 16
+BATCH_BYTES = 8 << 20
 
 
 @contextmanager
@@ -84,29 +88,52 @@ def file_table(
 
 def _batches(file: CsvFile) -> "Iterator[pyarrow.Table]":
     """All rows with their numbers."""
-    from pyarrow import ArrowInvalid, Table
+    from pyarrow import ArrowInvalid
 
-    rows = 0
-    with connector.open_bytes(file.file, file.name) as raw:
-        counting = _QuoteCounter(raw)
-        try:
-            for batch in _open_csv(counting, file):
-                yield with_positions(Table.from_batches([batch]), rows)
-                rows += batch.num_rows
-        except ArrowInvalid as error:
-            if rows == 0 and next(row_ends(file), None) is None:
-                return  # a header whose line does not end
-            raise explained(str(error), file) from None
-        except (UnicodeDecodeError, LookupError):
-            raise TerminalError(
-                f"file '{file.name}' is not {file.dialect.encoding} text",
-                hint="set the connection's `encoding`, for example 'latin-1'",
-            ) from None
-    if counting.quotes % 2:
+    rows, quotes = 0, 0
+    for block_bytes in BLOCK_BYTES:
+        with connector.open_bytes(file.file, file.name) as raw:
+            counting = _QuoteCounter(raw)
+            try:
+                for batch in _joined(_open_csv(counting, file, rows, block_bytes)):
+                    yield with_positions(batch, rows)
+                    rows += batch.num_rows
+            except ArrowInvalid as error:
+                if is_long_row(str(error)) and block_bytes != BLOCK_BYTES[-1]:
+                    continue
+                if rows == 0 and next(row_ends(file), None) is None:
+                    return  # a header whose line does not end
+                raise explained(str(error), file) from None
+            except (UnicodeDecodeError, LookupError):
+                raise TerminalError(
+                    f"file '{file.name}' is not {file.dialect.encoding} text",
+                    hint="set the connection's `encoding`, for example 'latin-1'",
+                ) from None
+        quotes = counting.quotes
+        break
+    if quotes % 2:
         require_closed_quotes(file)
 
 
-def _open_csv(stream: "_QuoteCounter", file: CsvFile) -> "pyarrow.csv.CSVStreamingReader":
+def _joined(batches: "Iterable[pyarrow.RecordBatch]") -> "Iterator[pyarrow.Table]":
+    """Fewer, larger batches: what computes them begins anew with each."""
+    from pyarrow import Table
+
+    waiting: list[pyarrow.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows >= BATCH_ROWS or size >= BATCH_BYTES:
+            yield Table.from_batches(waiting)
+            waiting, rows, size = [], 0, 0
+    if waiting:
+        yield Table.from_batches(waiting)
+
+
+def _open_csv(
+    stream: "_QuoteCounter", file: CsvFile, rows_before: int, block_bytes: int
+) -> "pyarrow.csv.CSVStreamingReader":
     import pyarrow as pa
     from pyarrow import csv
 
@@ -115,8 +142,8 @@ def _open_csv(stream: "_QuoteCounter", file: CsvFile) -> "pyarrow.csv.CSVStreami
         stream,
         csv.ReadOptions(
             column_names=list(file.columns),
-            skip_rows_after_names=int(dialect.header),
-            block_size=BLOCK_BYTES,
+            skip_rows_after_names=int(dialect.header) + rows_before,
+            block_size=block_bytes,
             encoding=dialect.encoding,
             use_threads=False,
         ),

@@ -33,12 +33,17 @@ def explained(words: str, file: CsvFile) -> TerminalError:
             f"not {file.dialect.encoding} text",
             hint="set the connection's `encoding`, for example 'latin-1'",
         )
-    if "straddling" in words:
+    if is_long_row(words):
         return TerminalError(
             f"file '{file.name}': a row is longer than 4 MiB, or a quote was never closed",
             hint="look for a field that begins with a quote and does not end with one",
         )
     return TerminalError(f"file '{file.name}' is not CSV", hint="check the file and the delimiter")
+
+
+def is_long_row(words: str) -> bool:
+    """Whether the parser complains of a row that is longer than a block."""
+    return "straddling" in words
 
 
 def row_ends(file: CsvFile, *, header: bool = False) -> Iterator[int]:

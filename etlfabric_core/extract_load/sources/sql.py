@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
@@ -120,7 +121,7 @@ def read_rows(
     try:
         found = connection.execution_options(stream_results=True).execute(query)
         for rows in found.partitions(batch_size):
-            yield require_exact(table.name, columns, _batch(table.name, columns, rows))
+            yield require_exact(table.name, columns, to_arrow(table.name, columns, rows))
     except DBAPIError as error:
         raise failed(f"table '{table.name}'", error) from None
 
@@ -137,9 +138,14 @@ def count_rows(connection: Connection, table: SqlTable, selection: Selection) ->
         raise failed(f"table '{table.name}'", error) from None
 
 
-def _batch(
+def to_arrow(
     table: str, columns: tuple[SourceColumn, ...], rows: Sequence[Sequence[Any]]
 ) -> "pyarrow.Table":
+    """Rows of a driver as Arrow.
+
+    Raises:
+        TerminalError: a value is not of its column's type; names the column.
+    """
     import pyarrow as pa
 
     schema = arrow_schema(columns)
@@ -157,10 +163,11 @@ def _batch(
 
 
 def _converted(column: SourceColumn, values: Sequence[Any]) -> Sequence[Any]:
-    """The values as Arrow takes them; a column of nothing but these stays as it is."""
+    """The values as Arrow takes them; where all are of a usual type, without a call for each."""
     convert = CONVERSIONS.get(column.destination_type or "", CONVERSIONS[column.arrow])
-    if set(map(type, values)) <= {UNCHANGED.get(convert), type(None)}:
-        return values
+    types, usual = USUAL.get(convert, NEVER)
+    if set(map(type, values)) <= types:
+        return usual(values)
     return [None if value is None else convert(value) for value in values]
 
 
@@ -222,4 +229,33 @@ CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "numeric": _number,
     "bytea": _bytes,
 }
-UNCHANGED: dict[Callable[[Any], Any], type] = {_integer: int, _double: float, _string: str}
+
+
+def _as_they_are(values: Sequence[Any]) -> Sequence[Any]:
+    return values
+
+
+def _truths(values: Sequence[Any]) -> Sequence[Any]:
+    if not set(values) <= TRUTHS.keys():
+        raise ValueError("neither 0 nor 1")
+    return list(map(TRUTHS.get, values))
+
+
+def _written(values: Sequence[Any]) -> Sequence[Any]:
+    return [None if value is None else repr(value) for value in values]
+
+
+TRUTHS = {0: False, 1: True, None: None}
+USUAL: dict[
+    Callable[[Any], Any], tuple[frozenset[type], Callable[[Sequence[Any]], Sequence[Any]]]
+] = {
+    _integer: (frozenset({int, NoneType}), _as_they_are),
+    _double: (frozenset({float, NoneType}), _as_they_are),
+    _string: (frozenset({str, NoneType}), _as_they_are),
+    _boolean: (frozenset({int, NoneType}), _truths),
+    _number: (frozenset({int, float, NoneType}), _written),
+}
+NEVER: tuple[frozenset[type], Callable[[Sequence[Any]], Sequence[Any]]] = (
+    frozenset(),
+    _as_they_are,
+)

@@ -55,6 +55,28 @@ def test_other_types_are_written_as_postgres_reads_them():
     ]
 
 
+@pytest.mark.feature("C3")
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_moments_are_written_as_with_their_zone(unit):
+    """From the year 1 to far behind 9999; what Arrow cannot write, no server takes for a date."""
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    seconds = [-62_135_596_800, -1, 0, 1, 253_402_300_800, 971_890_963_199]
+    given = [n * per_second - (unit != "s") for n in seconds if n * per_second < 2**63]
+    at = pa.array([n for n in given if n > -(2**63)] + [None], pa.timestamp(unit, "UTC"))
+    expected = [*at.drop_null().cast(pa.string()).to_pylist(), r"\N"]
+    assert written(pa.table({"at": at})).decode().splitlines() == expected
+
+
+def test_moments_that_cannot_be_written_are_not_another_moment():
+    far = pa.array([-(2**63), 2**62, 2**63 - 1], pa.timestamp("us", "UTC"))
+    assert written(pa.table({"at": far})).count(b"<value out of range") == 3
+
+
+def test_moments_of_another_zone():
+    elsewhere = pa.array([0], pa.timestamp("us", "+01:00"))
+    assert written(pa.table({"at": elsewhere})) == b"1970-01-01 01:00:00.000000+0100\n"
+
+
 def test_parts_of_a_batch():
     rows = pa.table({"a": ["1", "2\t", "3", None]})
     assert written(rows.slice(1, 2)) == b"2\\t\n3\n"
