@@ -1,34 +1,40 @@
-"""The registry of connectors: what organizations can connect to, as data."""
+"""The registry of connectors: what organizations can connect to, as data.
 
-from etlfabric_core.connectors.bigquery import BIGQUERY
-from etlfabric_core.connectors.clickhouse import CLICKHOUSE
-from etlfabric_core.connectors.csv import CSV
-from etlfabric_core.connectors.duckdb import DUCKDB
-from etlfabric_core.connectors.github import GITHUB
-from etlfabric_core.connectors.google_sheets import GOOGLE_SHEETS
-from etlfabric_core.connectors.json import JSON
-from etlfabric_core.connectors.mssql import MSSQL
-from etlfabric_core.connectors.mysql import MYSQL
-from etlfabric_core.connectors.parquet import PARQUET
-from etlfabric_core.connectors.postgres import POSTGRES
+A connector's module is imported when it is asked for: a probe asks for one, and the drivers of all
+the others would be most of the time it takes.
+"""
+
+from collections import UserDict
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
 from etlfabric_core.connectors.record import Connector
-from etlfabric_core.connectors.redshift import REDSHIFT
-from etlfabric_core.connectors.rest import REST
-from etlfabric_core.connectors.s3 import S3
-from etlfabric_core.connectors.snowflake import SNOWFLAKE
-from etlfabric_core.connectors.spark import SPARK
-from etlfabric_core.connectors.sqlite import SQLITE
-from etlfabric_core.connectors.stripe import STRIPE
 from etlfabric_core.errors import InvalidConfig
 
-CONNECTORS: dict[str, Connector] = {
-    connector.name: connector
-    for connector in (
-        *(POSTGRES, MYSQL, MSSQL, CLICKHOUSE, REDSHIFT, SNOWFLAKE, BIGQUERY, SPARK),
-        *(SQLITE, DUCKDB, CSV, JSON, PARQUET, S3),
-        *(REST, GITHUB, STRIPE, GOOGLE_SHEETS),
+NOT_IMPORTED: Any = None
+
+
+class Registry(UserDict[str, Connector]):
+    """Connectors by their names, in order; each is the constant of its module that is named so."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__()
+        self.data = dict.fromkeys(names, NOT_IMPORTED)
+
+    def __getitem__(self, name: str) -> Connector:
+        if self.data[name] is NOT_IMPORTED:
+            self.data[name] = getattr(import_module(f"{__name__}.{name}"), name.upper())
+        return self.data[name]
+
+
+CONNECTORS = Registry(
+    (
+        *("postgres", "mysql", "mssql", "clickhouse", "redshift", "snowflake", "bigquery", "spark"),
+        *("sqlite", "duckdb", "csv", "json", "parquet", "s3"),
+        *("rest", "github", "stripe", "google_sheets"),
     )
-}
+)
 
 
 def get_connector(name: str) -> Connector:

@@ -15,7 +15,6 @@ from pydantic import (
     model_validator,
 )
 
-from etlfabric_core.graph.expressions import ExpressionError, parse
 from etlfabric_core.graph.functions import COLUMN_FUNCTIONS
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=63)]
@@ -110,6 +109,9 @@ class CalculatedColumn(Config):
 
     @model_validator(mode="after")
     def _is_an_expression(self) -> Self:
+        # The parser takes longer to import than most configurations take to be read.
+        from etlfabric_core.graph.expressions import ExpressionError, parse
+
         try:
             parse(self.expression)
         except ExpressionError as error:

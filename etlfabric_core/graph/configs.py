@@ -13,7 +13,6 @@ from etlfabric_core.graph.columns import (
     Identifier,
     Plain,
 )
-from etlfabric_core.graph.expressions import parse
 from etlfabric_core.slugs import STAGING_SUFFIX
 
 
@@ -271,6 +270,10 @@ class ResourceConfig(Config):
     @model_validator(mode="after")
     def _no_mask_is_walked_around(self) -> Self:
         masked = {column.name or source for source, column in self.columns.items() if column.mask}
+        if not masked:
+            return self
+        from etlfabric_core.graph.expressions import parse
+
         for name, calculated in self.calculated.items():
             read = parse(calculated.expression).columns & masked
             if read and calculated.mask is None:

@@ -75,31 +75,42 @@ CANDIDATES = (
 
 def facts_query(candidates: Sequence[Candidate], bound: int, *, examples: int) -> str:
     """One row over a batch of values `v`: what they are, and how each candidate does."""
-    typed = [f"CASE WHEN NOT {IS_WORD} THEN {one.sql} END" for one in candidates]
-    inner = ["v", "hash(v) AS h", *(f"{sql} AS t{n}" for n, sql in enumerate(typed))]
+    inner = ["v", f"{IS_WORD} AS w", "hash(v) AS h"]
+    outer = [
+        "*",
+        *(f"CASE WHEN NOT w THEN {one.sql} END AS t{n}" for n, one in enumerate(candidates)),
+    ]
     facts = [
         "count(v) AS n",
         "max(length(v)) AS longest",
         "min(v) AS least",
         "max(v) AS greatest",
-        f"count(*) FILTER (WHERE {IS_WORD}) AS worded",
-        f"list(DISTINCT v) FILTER (WHERE {IS_WORD}) AS words",
+        "count(*) FILTER (WHERE w) AS worded",
+        "list(DISTINCT v) FILTER (WHERE w) AS words",
         f"list(DISTINCT h) FILTER (WHERE v IS NOT NULL AND h <= {bound}) AS hashes",
     ]
     if examples:
         facts.append(f"list_slice(list(DISTINCT v), 1, {examples}) AS examples")
     for n, one in enumerate(candidates):
-        key = one.key.format(f"t{n}")
         facts += [
             f"count(t{n}) AS fits{n}",
             f"count(*) FILTER (WHERE {one.against}) AS against{n}",
             f"count(*) FILTER (WHERE t{n} IS NOT NULL AND {one.proof}) AS proofs{n}",
-            f"min({key}) AS least_key{n}",
-            f"max({key}) AS greatest_key{n}",
-            f"arg_min(CAST(t{n} AS VARCHAR), {key}) AS least{n}",
-            f"arg_max(CAST(t{n} AS VARCHAR), {key}) AS greatest{n}",
+            *_bounds(one, n),
         ]
-    return select(facts, f"({select(inner, 'batch')})")
+    words_known = select(inner, "batch")
+    return select(facts, f"({select(outer, f'({words_known})')})")
+
+
+def _bounds(candidate: Candidate, n: int) -> list[str]:
+    """The least and the greatest value, and what they are compared by."""
+    key = candidate.key.format(f"t{n}")
+    keys = [f"min({key}) AS least_key{n}", f"max({key}) AS greatest_key{n}"]
+    if candidate.key == "{}":
+        texts = [f"CAST(min({key}) AS VARCHAR)", f"CAST(max({key}) AS VARCHAR)"]
+    else:
+        texts = [f"arg_min(t{n}, {key})", f"arg_max(t{n}, {key})"]
+    return [*keys, f"{texts[0]} AS least{n}", f"{texts[1]} AS greatest{n}"]
 
 
 def misfit_query(candidate: Candidate, limit: int) -> str:
