@@ -32,3 +32,15 @@ async def test_a_child_that_dies_without_a_word_is_told_with_its_status(
     monkeypatch.setattr(probe, "ENVIRONMENT", {**probe.ENVIRONMENT, "PYTHONHOME": "/nowhere"})
     with pytest.raises(TerminalError, match=r"ended without an answer \(status 1\)"):
         await probe._child(QUESTION, 30)
+
+
+def test_a_child_begins_without_the_drivers_of_every_source() -> None:
+    """What it imports before it knows the question, every answer waits for."""
+    code = (
+        "import sys, etlfabric_core.services.probe_child, etlfabric_core.extract_load.preview\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    drivers = {"sqlalchemy", "pymysql", "psycopg", "httpx", "requests", "duckdb", "pyarrow"}
+    assert not drivers & set(found.stdout.split())
+    assert not {"dlt", "sqlglot"} & set(found.stdout.split())

@@ -127,8 +127,9 @@ def csv_1gb(world: World, report: Report) -> None:
     header, _, rows = path.read_bytes().partition(b"\n")
     with large.open("wb") as file:
         file.write(header + b"\n")
-        while file.tell() < GIBIBYTE:
+        while (left := GIBIBYTE - file.tell()) >= len(rows):
             file.write(rows)
+        file.write(rows[: rows.rfind(b"\n", 0, left) + 1])
     size = large.stat().st_size
     load = world.load(
         csv_plan(world, "large", large, columns=TYPED, calculated=CALCULATED), {large.name: large}

@@ -1,33 +1,14 @@
-"""Readers of sources, one module per connector."""
+"""Readers of sources, one module per connector, which is imported when it is read from."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from importlib import import_module
+from typing import Any, Protocol
 
-from etlfabric_core.connectors import github, stripe
-from etlfabric_core.connectors import rest as rest_connector
 from etlfabric_core.connectors.record import Files
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.source_table import SourceTable
-from etlfabric_core.extract_load.sources import (
-    bigquery,
-    clickhouse,
-    csv,
-    duckdb,
-    google_sheets,
-    json,
-    mssql,
-    mysql,
-    parquet,
-    postgres,
-    redshift,
-    rest,
-    s3,
-    snowflake,
-    spark,
-    sqlite,
-)
 from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
 
 
@@ -47,25 +28,32 @@ class Reader(Protocol):
 
 OpenReader = Callable[[Endpoint, Files, PipelineConfig], AbstractContextManager[Reader]]
 
+
+def _module(name: str) -> OpenReader:
+    def opened(endpoint: Endpoint, files: Files, config: PipelineConfig) -> Any:
+        return import_module(f"{__name__}.{name}").open_reader(endpoint, files, config)
+
+    return opened
+
+
+def _api(name: str) -> OpenReader:
+    def opened(endpoint: Endpoint, files: Files, config: PipelineConfig) -> Any:
+        from etlfabric_core.extract_load.sources.rest import reader_of
+
+        api_of = import_module(f"etlfabric_core.connectors.{name}").api_of
+        return reader_of(api_of)(endpoint, files, config)
+
+    return opened
+
+
+MODULES = (
+    *("postgres", "mysql", "mssql", "clickhouse", "redshift", "snowflake", "bigquery", "spark"),
+    *("sqlite", "duckdb", "csv", "json", "parquet", "s3", "google_sheets"),
+)
+APIS = ("rest", "github", "stripe")
 READERS: dict[str, OpenReader] = {
-    "postgres": postgres.open_reader,
-    "mysql": mysql.open_reader,
-    "mssql": mssql.open_reader,
-    "clickhouse": clickhouse.open_reader,
-    "redshift": redshift.open_reader,
-    "snowflake": snowflake.open_reader,
-    "bigquery": bigquery.open_reader,
-    "spark": spark.open_reader,
-    "duckdb": duckdb.open_reader,
-    "sqlite": sqlite.open_reader,
-    "csv": csv.open_reader,
-    "json": json.open_reader,
-    "parquet": parquet.open_reader,
-    "s3": s3.open_reader,
-    "rest": rest.reader_of(rest_connector.api_of),
-    "github": rest.reader_of(github.api_of),
-    "stripe": rest.reader_of(stripe.api_of),
-    "google_sheets": google_sheets.open_reader,
+    **{name: _module(name) for name in MODULES},
+    **{name: _api(name) for name in APIS},
 }
 
 
