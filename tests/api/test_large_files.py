@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from cli.stack.postgres import EmbeddedPostgres
+from etlfabric_core.extract_load.inspection import BUDGET_S
 from etlfabric_core.settings import Settings
 from tests.api.conftest import MakeOrg
 from tests.benchmarks.world import in_child, loaded
@@ -93,12 +94,15 @@ async def test_a_large_file_from_the_upload_to_the_table(
             assert sent.status_code == 204, sent.text
         upload = (await org.post(f"{part}/finish", json={})).json()
     assert upload["size"] == size
+    began = time.perf_counter()
     with told("inspection"):
         found = await org.get(f"{uploads}/{upload['id']}/inspection")
     assert found.status_code == 200, found.text
     inspected = found.json()
-    assert inspected["complete"], f"{inspected['rows']} of {rows} rows"
-    assert inspected["rows"] == rows
+    print(f"inspected {inspected['rows']} of {rows} rows, whole: {inspected['complete']}")
+    # A busy machine may not get through in the time there is, and the answer says so.
+    assert inspected["complete"] == (inspected["rows"] == rows)
+    assert inspected["complete"] or time.perf_counter() - began > BUDGET_S
     columns = {one["name"]: {"type": one["type"]} for one in inspected["columns"]}
     assert columns["price"] == {"type": "number"}
     assert columns["changed_at"] == {"type": "timestamp"}
