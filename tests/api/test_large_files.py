@@ -121,7 +121,10 @@ async def test_a_large_file_from_the_upload_to_the_table(
         asked = plan(warehouse, source, mapping, pipeline="large")
         (load,) = in_child((loaded, (asked, tmp_path / "work", 1, {path.name: path})))
         print(json.dumps({"load_s": round(load.seconds, 1), "peak_mib": round(load.peak_mib)}))
-        totals = "select count(*), sum(id), sum(total), count(distinct changed_at) from large"
+        totals = (
+            "select count(*), sum(id), sum(total), count(distinct changed_at) from large "
+            "where customer = 'customer ' || id and note like lpad(id::text, 8, '0') || ' %'"
+        )
         numbers = sum(range(rows))
         total = sum(n * (n * 100 + 25) for n in range(rows))
         count, ids, hundredths, moments = warehouse.execute(totals)[0]

@@ -47,7 +47,8 @@ class Engine:
 
     def run(self, batch: "pyarrow.Table", query: str) -> "pyarrow.Table":
         """The result of a query over the batch, in its order."""
-        self.connection.register("batch", batch)
+        # Of several chunks, a join, such as IN becomes, gives the last rows of each too late.
+        self.connection.register("batch", batch.combine_chunks())
         try:
             return self.connection.sql(query).to_arrow_table()
         finally:
