@@ -90,29 +90,47 @@ def _batches(file: CsvFile) -> "Iterator[pyarrow.Table]":
     """All rows with their numbers."""
     from pyarrow import ArrowInvalid
 
-    rows, quotes = 0, 0
+    rows = 0
     for block_bytes in BLOCK_BYTES:
-        with connector.open_bytes(file.file, file.name) as raw:
-            counting = _QuoteCounter(raw)
-            try:
-                for batch in _joined(_open_csv(counting, file, rows, block_bytes)):
-                    yield with_positions(batch, rows)
-                    rows += batch.num_rows
-            except ArrowInvalid as error:
-                if is_long_row(str(error)) and block_bytes != BLOCK_BYTES[-1]:
-                    continue
-                if rows == 0 and next(row_ends(file), None) is None:
-                    return  # a header whose line does not end
-                raise explained(str(error), file) from None
-            except (UnicodeDecodeError, LookupError):
-                raise TerminalError(
-                    f"file '{file.name}' is not {file.dialect.encoding} text",
-                    hint="set the connection's `encoding`, for example 'latin-1'",
-                ) from None
-        quotes = counting.quotes
-        break
-    if quotes % 2:
+        try:
+            for batch in _behind(rows, _joined(_parsed(file, block_bytes))):
+                yield with_positions(batch, rows)
+                rows += batch.num_rows
+        except ArrowInvalid as error:
+            if is_long_row(str(error)) and block_bytes != BLOCK_BYTES[-1]:
+                continue
+            if rows == 0 and next(row_ends(file), None) is None:
+                return  # a header whose line does not end
+            raise explained(str(error), file) from None
+        return
+
+
+def _parsed(file: CsvFile, block_bytes: int) -> "Iterator[pyarrow.RecordBatch]":
+    """The rows by blocks.
+
+    Raises:
+        TerminalError: it is in another encoding, or a quote is left open.
+        ArrowInvalid: it is broken otherwise.
+    """
+    with connector.open_bytes(file.file, file.name) as raw:
+        counting = _QuoteCounter(raw)
+        try:
+            yield from _open_csv(counting, file, block_bytes)
+        except (UnicodeDecodeError, LookupError):
+            raise TerminalError(
+                f"file '{file.name}' is not {file.dialect.encoding} text",
+                hint="set the connection's `encoding`, for example 'latin-1'",
+            ) from None
+    if counting.quotes % 2:
         require_closed_quotes(file)
+
+
+def _behind(rows: int, batches: "Iterable[pyarrow.Table]") -> "Iterator[pyarrow.Table]":
+    """What follows the first rows. Arrow would count empty lines among those that it skips."""
+    for batch in batches:
+        if batch.num_rows > rows:
+            yield batch.slice(rows)
+        rows = max(0, rows - batch.num_rows)
 
 
 def _joined(batches: "Iterable[pyarrow.RecordBatch]") -> "Iterator[pyarrow.Table]":
@@ -132,7 +150,7 @@ def _joined(batches: "Iterable[pyarrow.RecordBatch]") -> "Iterator[pyarrow.Table
 
 
 def _open_csv(
-    stream: "_QuoteCounter", file: CsvFile, rows_before: int, block_bytes: int
+    stream: "_QuoteCounter", file: CsvFile, block_bytes: int
 ) -> "pyarrow.csv.CSVStreamingReader":
     import pyarrow as pa
     from pyarrow import csv
@@ -142,7 +160,7 @@ def _open_csv(
         stream,
         csv.ReadOptions(
             column_names=list(file.columns),
-            skip_rows_after_names=int(dialect.header) + rows_before,
+            skip_rows_after_names=int(dialect.header),
             block_size=block_bytes,
             encoding=dialect.encoding,
             use_threads=False,

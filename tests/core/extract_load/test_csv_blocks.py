@@ -44,6 +44,13 @@ def test_every_row_once(rows_of, parts):
     assert [(row["p"], row["q"]) for row in rows_of("p,q\n" + "".join(parts))] == expected
 
 
+@pytest.mark.feature("C3")
+@pytest.mark.parametrize("before", [SHORT * 3, LONG])
+def test_empty_lines_before_a_long_row_double_none(rows_of, before):
+    rows = rows_of("p,q\n" + before.replace(",y\n", ",y\n\n").replace('b"\n', 'b"\n\n') + LONG)
+    assert len(rows) == len(rows_of("p,q\n" + before + LONG))
+
+
 @pytest.mark.parametrize("before", [SHORT, SHORT + LONG, LONG])
 def test_a_broken_row_is_named_by_its_line(rows_of, before):
     line = 1 + before.count("\n") + 1
