@@ -15,7 +15,7 @@ from etlfabric_core.extract_load.shape.casts import (
     in_expression,
     kind_of_sql,
 )
-from etlfabric_core.extract_load.shape.engine import Engine, select
+from etlfabric_core.extract_load.shape.engine import PLACE, Engine, select
 from etlfabric_core.extract_load.shape.outputs import Output, outputs_of, readable, type_of
 from etlfabric_core.extract_load.shape.rejected import Quarantine, ReadAs
 from etlfabric_core.extract_load.shape.rows import LOST, REFUSED, Shape, named
@@ -197,7 +197,7 @@ class _Compiler:
         return kind
 
     def _last(self, query: str, values: Mapping[str, Value], rules: list[Rule]) -> str:
-        columns = []
+        columns = [PLACE]
         for place, output in enumerate(self.shape.outputs):
             if not output.is_computed:
                 continue

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from etlfabric_core.errors import TerminalError
-from etlfabric_core.extract_load.shape.engine import Engine
+from etlfabric_core.extract_load.shape.engine import PLACE, Engine
 from etlfabric_core.extract_load.shape.masks import masked
 from etlfabric_core.extract_load.shape.outputs import Output
 from etlfabric_core.extract_load.shape.rejected import Quarantine, RawRow, ReadAs, Refusal
@@ -221,7 +221,7 @@ class Shape:
 
 
 def named(batch: "pyarrow.Table", inputs: Sequence[SourceColumn]) -> "pyarrow.Table":
-    """The inputs as c0, c1, …; times without the zone, which is UTC."""
+    """The inputs as c0, c1, … beside their PLACE; times without the zone, which is UTC."""
     import pyarrow as pa
 
     arrays = [batch.column(column.name) for column in inputs]
@@ -229,7 +229,8 @@ def named(batch: "pyarrow.Table", inputs: Sequence[SourceColumn]) -> "pyarrow.Ta
         array.cast(pa.timestamp("us")) if pa.types.is_timestamp(array.type) else array
         for array in arrays
     ]
-    return pa.table({f"c{place}": array for place, array in enumerate(plain)})
+    inputs_by_place = {f"c{place}": array for place, array in enumerate(plain)}
+    return pa.table({PLACE: pa.arange(0, batch.num_rows), **inputs_by_place})
 
 
 def _run(engine: Engine, batch: "pyarrow.Table", query: str, source: str) -> "pyarrow.Table":
@@ -237,7 +238,7 @@ def _run(engine: Engine, batch: "pyarrow.Table", query: str, source: str) -> "py
     import duckdb
 
     try:
-        return engine.run(batch, query)
+        return engine.rows(batch, query)
     except duckdb.Error as error:
         raise TerminalError(
             f"'{source}': a batch cannot be computed ({type(error).__name__})",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.plan import Window
 from etlfabric_core.extract_load.shape.casts import NOUNS, Kind, cast, kind_of
-from etlfabric_core.extract_load.shape.engine import Engine, select
+from etlfabric_core.extract_load.shape.engine import PLACE, Engine, select
 from etlfabric_core.extract_load.shape.rows import named
 from etlfabric_core.extract_load.shape.statement import literal
 from etlfabric_core.extract_load.source_table import POSITION, Selection, SourceColumn
@@ -78,7 +78,7 @@ def selected(
         if text_cursor and kind_of(by_name[text_cursor]) is Kind.TEXT:
             _require_sortable(batch.column(text_cursor), text_cursor)
         if engine and query:
-            kept = engine.run(named(batch, inputs), query)
+            kept = engine.rows(named(batch, inputs), query)
             batch = batch.filter(kept.column("kept"))
         if left is not None:
             batch, left = batch.slice(0, left), left - min(left, batch.num_rows)
@@ -111,7 +111,7 @@ def _query(
     if selection.cursor and selection.window:
         name = selection.cursor
         conditions.append(_within(place[name], kinds[name], selection.window))
-    return select([f"{' AND '.join(conditions)} AS kept"], "batch") if conditions else None
+    return select([PLACE, f"{' AND '.join(conditions)} AS kept"], "batch") if conditions else None
 
 
 def _within(value: str, kind: Kind, window: Window) -> str:
