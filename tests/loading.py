@@ -12,7 +12,14 @@ import psycopg
 from psycopg import sql
 
 from cli.stack.postgres import EmbeddedPostgres
-from etlfabric_core.extract_load.plan import Endpoint, FileRef, LoadPlan, LoadResult, Window
+from etlfabric_core.extract_load.plan import (
+    Endpoint,
+    FileRef,
+    FoundChanges,
+    LoadPlan,
+    LoadResult,
+    Window,
+)
 from etlfabric_core.graph.configs import PipelineConfig
 from migrations.closed_catalog import close_catalog
 
@@ -128,6 +135,7 @@ def run(
     files: Mapping[str, Path],
     epoch: int = 1,
     progress: Callable[[str, dict[str, int]], None] = lambda stage, rows: None,
+    announce: Callable[[FoundChanges], None] = lambda found: None,
 ) -> LoadResult:
     from etlfabric_core.extract_load.runner import run_load
 
@@ -137,4 +145,5 @@ def run(
         files=files,
         lease=Holder(epoch),
         progress=progress,
+        announce=announce,
     )

@@ -17,8 +17,9 @@ from etlfabric_core.errors import (
     Unauthenticated,
     UpstreamUnavailable,
 )
-from etlfabric_core.services import dag_ids, leases, reports, run_context
+from etlfabric_core.services import dag_ids, found_changes, leases, reports, run_context
 from etlfabric_core.specs.context import (
+    ChangeReport,
     ContextRequest,
     Lease,
     LeaseRequest,
@@ -67,6 +68,14 @@ async def progress(body: Progress, caller: InternalCaller, wiring: WiringDep) ->
     """Rows so far."""
     async with dag_ids.place(wiring.sessions, body.run.dag_id) as (session, place):
         await reports.progress(session, place, body)
+
+
+@router.post("/schema-changes", status_code=204, responses=errors(Unauthenticated, NotFound))
+async def keep_changes(body: ChangeReport, caller: InternalCaller, wiring: WiringDep) -> None:
+    """What a load found changed."""
+    async with dag_ids.place(wiring.sessions, body.run.dag_id) as (session, place):
+        node = await run_context.snapshot(session, place, body.run)
+        await found_changes.keep(session, place.organization, body, node)
 
 
 @router.post("/reports", status_code=204, responses=errors(Unauthenticated, NotFound))

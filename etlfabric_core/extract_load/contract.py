@@ -80,7 +80,7 @@ def terms(
     if new and contract.columns is Contract.FREEZE:
         raise _broken(resource, "columns", f"new are {', '.join(sorted(new))}")
     changed = {
-        column.name: (_family(_type(column)), _family(there[normal[column.name]]))
+        column.name: (type_of(column), family(there[normal[column.name]]))
         for column in columns
         if column.name not in new
     }
@@ -113,13 +113,15 @@ def _broken(resource: ResourceConfig, entity: str, words: str) -> TerminalError:
     )
 
 
-def _type(column: SourceColumn) -> str:
+def type_of(column: SourceColumn) -> str:
+    """The family of types that a column arrives as."""
     if column.arrow == "timestamp" and not column.destination_type:
-        return "timestamp with time zone"
-    return column.destination_type or DLT_TYPES[column.arrow]
+        return family("timestamp with time zone")
+    return family(column.destination_type or DLT_TYPES[column.arrow])
 
 
-def _family(type_: str) -> str:
+def family(type_: str) -> str:
+    """The family of a type of the destination."""
     plain = " ".join(type_.partition("(")[0].split() + type_.partition(")")[2].split())
     return FAMILIES.get(plain, plain)
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from etlfabric_core.graph.configs import PipelineConfig, WriteDisposition
+from etlfabric_core.graph.configs import PipelineConfig, SchemaPolicy, WriteDisposition
 
 
 class _Document(BaseModel):
@@ -44,6 +44,53 @@ class Window(_Document):
     end: datetime
 
 
+class ColumnChange(_Document):
+    """One difference between what a load would write and what was agreed before.
+
+    `old` and `new` are types. Where the type changes, `table_type` is what the column of the table
+    stays: values that it does not hold as they are fail the load.
+    """
+
+    kind: Literal["table_added", "column_added", "column_removed", "type_changed"]
+    column: str | None = Field(None, description="None: the table itself.")
+    old: str | None = None
+    new: str | None = None
+    table_type: str | None = None
+
+
+class TableChange(_Document):
+    """What changed in one table since the last load, in the order of its columns."""
+
+    table: str
+    changes: tuple[ColumnChange, ...]
+
+
+class Rejection(TableChange):
+    """Changes that somebody turned down."""
+
+    id: int
+    note: str
+
+
+class Agreement(_Document):
+    """What is known of changes of a pipeline's tables.
+
+    `settled`: columns that are gone, or have another type than the table's, and were let through.
+    """
+
+    settled: tuple[TableChange, ...] = ()
+    approved: tuple[TableChange, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+
+
+class FoundChanges(_Document):
+    """All changes that a load found before it read a row, and whether it goes on with them."""
+
+    policy: SchemaPolicy
+    goes_on: bool
+    tables: tuple[TableChange, ...]
+
+
 class LoadPlan(_Document):
     """Everything that one load needs to know.
 
@@ -62,6 +109,7 @@ class LoadPlan(_Document):
     window: Window | None = None
     replay: tuple[str, ...] = ()
     mask_key: str = Field("", repr=False, description="Of the organization; hexadecimal.")
+    agreement: Agreement = Agreement()
 
     @model_validator(mode="after")
     def _a_replay_has_no_window(self) -> Self:

@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from etlfabric_core.errors import FabricError, TerminalError
 from etlfabric_core.extract_load.fencing import WriterSession, open_session
 from etlfabric_core.extract_load.isolation import isolated
 from etlfabric_core.extract_load.lease import LeaseKeeper
-from etlfabric_core.extract_load.plan import LoadPlan, LoadResult
+from etlfabric_core.extract_load.plan import FoundChanges, LoadPlan, LoadResult
 
 if TYPE_CHECKING:
     import dlt
@@ -28,12 +28,14 @@ def run_load(
     files: Mapping[str, Path],
     lease: LeaseKeeper,
     progress: Callable[[str, dict[str, int]], None],
+    announce: Callable[[FoundChanges], None] = lambda found: None,
 ) -> LoadResult:
     """Loads what the plan says, exactly once in effect, however often it is tried.
 
     `files` maps the names of the source's files to their paths. `progress` gets the stage and
-    the rows per table about once a second. Nothing of an earlier try is used: dlt's state comes
-    from the destination, and its work directory is new and removed at the end.
+    the rows per table about once a second, `announce` what changed since the last load, before a
+    row is read. Nothing of an earlier try is used: dlt's state comes from the destination, and its
+    work directory is new and removed at the end.
 
     Raises:
         TerminalError: another try would fail in the same way.
@@ -45,7 +47,8 @@ def run_load(
     try:
         lease.check()
         with isolated(plan.config.batch_size), open_session(plan, lease.epoch) as session:
-            return _Load(plan, pipelines_dir, files, lease, session).run(progress, started)
+            load = _Load(plan, pipelines_dir, files, lease, session, announce)
+            return load.run(progress, started)
     except FabricError:
         raise
     except Exception as error:
@@ -63,9 +66,17 @@ class _Load:
     files: Mapping[str, Path]
     lease: LeaseKeeper
     session: WriterSession
+    announce: Callable[[FoundChanges], None]
 
     def run(self, report: Callable[[str, dict[str, int]], None], started: float) -> LoadResult:
-        from etlfabric_core.extract_load import counts, deletes, fast_path, recovery, verdict
+        from etlfabric_core.extract_load import (
+            counts,
+            deletes,
+            fast_path,
+            recovery,
+            schema_changes,
+            verdict,
+        )
         from etlfabric_core.extract_load.progress import ProgressMeter
         from etlfabric_core.extract_load.resources import dlt_source, planned
         from etlfabric_core.extract_load.sources import open_reader
@@ -73,7 +84,9 @@ class _Load:
         orphans = recovery.remove_orphans(self.session)
         meter = ProgressMeter(report)
         with open_reader(self.plan.source, self.files, self.plan.config) as reader:
-            tables, skipped = planned(self.plan, reader, self._place())
+            place = self._place()
+            tables, skipped = planned(self.plan, reader, place)
+            schema_changes.require_agreed(self.plan, tables, place.types_of, self.announce)
             tables = [self._on_its_path(table) for table in tables]
             pipeline = self._pipeline(tables, meter)
             pipeline.sync_destination()
@@ -107,7 +120,7 @@ class _Load:
 
         return Place(
             self.session,
-            partial(contract.present, self.session),
+            cache(partial(contract.present, self.session)),
             self.pipelines_dir / "rejected",
             partial(deletes.is_due, self.session),
         )

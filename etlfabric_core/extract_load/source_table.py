@@ -82,7 +82,8 @@ class SourceTable:
     `lines` makes lines of a file from ascending positions of its rows. `copy` is there when its
     rows can be had as files for a PostgreSQL destination, whose types are the columns' own.
     `count` says how many rows a selection has. What is read and counted within `snapshot` is of
-    one moment, where the source can do that.
+    one moment, where the source can do that. Columns that `are_seen` are those of the records that
+    were looked at: one that is missing, or narrower, says nothing of the next ones.
     """
 
     name: str
@@ -93,6 +94,7 @@ class SourceTable:
     copy: Callable[[Selection, CopyTarget], Iterator[CopyFile]] | None = None
     count: Callable[[Selection], int] | None = None
     snapshot: Callable[[], AbstractContextManager[Any]] = nullcontext
+    are_seen: bool = False
 
     def column(self, name: str) -> SourceColumn | None:
         """The column of that name."""

@@ -68,6 +68,18 @@ class SchemaContract(Config):
     data_type: Contract = Contract.EVOLVE
 
 
+class SchemaPolicy(StrEnum):
+    """What happens when a load finds other tables, columns or types than the last one left.
+
+    apply: it goes on, and the changes are kept. hold: it fails before it writes, until somebody
+    approves exactly these changes. refuse: it fails before it writes.
+    """
+
+    APPLY = "apply"
+    HOLD = "hold"
+    REFUSE = "refuse"
+
+
 class Boundary(StrEnum):
     """Whether rows at the highest value that was loaded are read again."""
 
@@ -292,6 +304,9 @@ class PipelineConfig(Config):
     table_names: tuple[str, ...] = ()
     resources: tuple[ResourceConfig, ...] = ()
     batch_size: int = Field(50_000, ge=1, le=1_000_000, description="Rows held in memory at once.")
+    schema_changes: SchemaPolicy = Field(
+        SchemaPolicy.APPLY, description="Changes that the contracts of the resources let through."
+    )
 
     @model_validator(mode="after")
     def _resources_fit_the_mode(self) -> Self:

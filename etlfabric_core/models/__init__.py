@@ -21,6 +21,7 @@ from etlfabric_core.models.refusal import Refusal
 from etlfabric_core.models.revision import PublicationRow, Revision
 from etlfabric_core.models.run_event import RunEvent, TaskResult
 from etlfabric_core.models.schedule import Schedule
+from etlfabric_core.models.schema_change import SchemaChange
 from etlfabric_core.models.upload import Upload
 from etlfabric_core.models.workflow import Workflow
 
@@ -49,6 +50,7 @@ __all__ = [
     "Revision",
     "RunEvent",
     "Schedule",
+    "SchemaChange",
     "TaskResult",
     "Upload",
     "User",

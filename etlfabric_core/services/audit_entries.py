@@ -82,7 +82,7 @@ def _matching(wanted: Filter) -> Select[AuditEntry]:
 
 
 async def _named(session: AsyncSession, entries: Sequence[AuditEntry]) -> list[NamedEntry]:
-    users = await _users(session, {entry.user_id for entry in entries} - {None})
+    users = await actors(session, {entry.user_id for entry in entries} - {None})
     keys = await _api_keys(session, {entry.api_key_id for entry in entries} - {None})
     return [
         NamedEntry(
@@ -96,7 +96,8 @@ async def _named(session: AsyncSession, entries: Sequence[AuditEntry]) -> list[N
     ]
 
 
-async def _users(session: AsyncSession, ids: set[Any]) -> dict[int, Actor]:
+async def actors(session: AsyncSession, ids: set[Any]) -> dict[int, Actor]:
+    """Users by their ids, also those who have left."""
     if not ids:
         return {}
     # Who has left is seen through no membership any more, but acted here all the same.

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_core.db.scope import org_select
 from etlfabric_core.models import RunEvent, TaskResult
+from etlfabric_core.services import found_changes
 from etlfabric_core.services.dag_ids import Place
 from etlfabric_core.specs.context import Progress, RunRef, TaskReport
 
@@ -51,6 +52,8 @@ async def report(session: AsyncSession, place: Place, said: TaskReport) -> None:
     if run.try_number < stored.try_number and said.transform is None:
         return
     _take_over(stored, said)
+    if said.load is not None:
+        await found_changes.arrived(session, run, said.load)
     if _content(stored) == before:
         return
     session.add(_event(org_id, run, "result", _content(stored)))

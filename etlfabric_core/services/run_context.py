@@ -16,7 +16,7 @@ from etlfabric_core.files.storage import Storage
 from etlfabric_core.graph.configs import PipelineConfig
 from etlfabric_core.graph.kinds import get_kind
 from etlfabric_core.models import Connection, Revision
-from etlfabric_core.services import connections, mask_keys, warehouse
+from etlfabric_core.services import connections, found_changes, mask_keys, warehouse
 from etlfabric_core.services.dag_ids import Place
 from etlfabric_core.services.publishing import BLOBS
 from etlfabric_core.services.warehouse import Warehouse
@@ -52,13 +52,26 @@ async def resolve(
     """
     run = request.run
     revision = await _revision(session, place, run)
-    if run.node not in revision.nodes:
-        raise NotFound(f"node '{run.node}' is not in revision {run.revision} of {run.dag_id}")
-    node = NodeSnapshot.model_validate(revision.nodes[run.node])
+    node = _node(revision, run)
     if get_kind(node.kind).is_transformation:
         plan = await _transform_plan(place, revision, node, request.select, keys)
         return RunContext(plan=plan)
     return RunContext(plan=await _load_plan(session, place, run, node, keys))
+
+
+async def snapshot(session: AsyncSession, place: Place, run: RunRef) -> NodeSnapshot:
+    """The node of a task, as its revision defined it.
+
+    Raises:
+        NotFound: the revision or the node in it does not exist.
+    """
+    return _node(await _revision(session, place, run), run)
+
+
+def _node(revision: Revision, run: RunRef) -> NodeSnapshot:
+    if run.node not in revision.nodes:
+        raise NotFound(f"node '{run.node}' is not in revision {run.revision} of {run.dag_id}")
+    return NodeSnapshot.model_validate(revision.nodes[run.node])
 
 
 async def _revision(session: AsyncSession, place: Place, run: RunRef) -> Revision:
@@ -97,6 +110,7 @@ async def _load_plan(
         window=_window(run),
         replay=run.replay,
         mask_key=await mask_keys.for_pipeline(session, keys.box, place.organization, config),
+        agreement=await found_changes.agreement(session, node),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from etlfabric_core.extract_load.plan import LoadPlan, LoadResult
+from etlfabric_core.extract_load.plan import FoundChanges, LoadPlan, LoadResult
 from etlfabric_core.transform.plan import TransformPlan, TransformResult
 
 
@@ -53,6 +53,13 @@ class Progress(_Body):
     run: RunRef
     stage: Literal["extract", "normalize", "load"]
     rows: dict[str, int]
+
+
+class ChangeReport(_Body):
+    """What a load found changed; told before it goes on or fails."""
+
+    run: RunRef
+    found: FoundChanges
 
 
 class TaskReport(_Body):

@@ -22,6 +22,7 @@ from etlfabric_core.errors import (
     Unauthenticated,
 )
 from etlfabric_core.specs.context import (
+    ChangeReport,
     ContextRequest,
     Lease,
     LeaseRequest,
@@ -88,6 +89,9 @@ class Service:
 
     def progress(self, progress: Progress) -> None:
         self._ask("POST", "/progress", content=progress.model_dump_json())
+
+    def found_changes(self, report: ChangeReport) -> None:
+        self._ask("POST", "/schema-changes", content=report.model_dump_json())
 
     def report(self, report: TaskReport) -> None:
         self._ask("POST", "/reports", content=report.model_dump_json())

@@ -26,7 +26,13 @@ from etlfabric_airflow.service import Service
 from etlfabric_core import clock
 from etlfabric_core.errors import FabricError, TerminalError, TransientError
 from etlfabric_core.extract_load.plan import LoadPlan
-from etlfabric_core.specs.context import ContextRequest, RunContext, RunRef, TaskReport
+from etlfabric_core.specs.context import (
+    ChangeReport,
+    ContextRequest,
+    RunContext,
+    RunRef,
+    TaskReport,
+)
 from etlfabric_core.transform.plan import TransformPlan, TransformResult
 
 REPORT_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between tries to deliver a report
@@ -245,7 +251,14 @@ class LoadTask(NodeTask):
             for file in plan.source.files
         }
         with KeptLease(service, run) as lease, ProgressSender(service, run) as progress:
-            result = run_load(plan, work_dir=work_dir, files=files, lease=lease, progress=progress)
+            result = run_load(
+                plan,
+                work_dir=work_dir,
+                files=files,
+                lease=lease,
+                progress=progress,
+                announce=lambda found: service.found_changes(ChangeReport(run=run, found=found)),
+            )
         return TaskReport(run=run, outcome="success", load=result)
 
 

@@ -66,6 +66,8 @@ ELSEWHERE = {
     ("POST", "/pipelines/{id}/state/set"),
     ("POST", "/runs/{dag_id}/{run_id}/cancel"),
     ("POST", "/runs/{dag_id}/{run_id}/retry"),
+    ("POST", "/schema-changes/{id}/approve"),
+    ("POST", "/schema-changes/{id}/reject"),
     ("POST", "/workflows/{id}/backfills"),
     ("POST", "/workflows/{id}/backfills/{backfill_id}/cancel"),
     ("POST", "/workflows/{id}/backfills/{backfill_id}/resume"),

@@ -14,7 +14,15 @@ from etlfabric_core.db.scope import org_select, org_session
 from etlfabric_core.models import PipelineLease, RunEvent, TaskResult
 from tests.api.runs_world import MODEL, PLANTED, TEST, Member, World
 
-ROUTES = ("run-context", "leases/acquire", "leases/renew", "leases/release", "progress", "reports")
+ROUTES = (
+    "run-context",
+    "leases/acquire",
+    "leases/renew",
+    "leases/release",
+    "progress",
+    "schema-changes",
+    "reports",
+)
 
 
 async def post(world: World, path: str, body: Any) -> httpx.Response:

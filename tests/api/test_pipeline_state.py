@@ -1,19 +1,15 @@
 """The state of a pipeline through the public routes, with real loads into the managed warehouse."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from fastapi import FastAPI
 
-from etlfabric_core.extract_load.plan import LoadPlan, LoadResult
-from tests.api.conftest import INTERNAL_TOKEN, MakeMember, OrgClient, TwoOrgs
-from tests.api.test_workflow_graph import API, main_workflow
-from tests.loading import run
+from tests.api.conftest import MakeMember, TwoOrgs
+from tests.api.loaded_pipeline import Loaded, loaded_pipeline
+from tests.api.test_workflow_graph import API
 
 CONFIG = {
     "resources": [
@@ -31,104 +27,42 @@ CONFIG = {
 }
 
 
-@dataclass
-class Loaded:
-    """An organization with one published pipeline, and Airflow's side of it."""
+def file_of(rows: int) -> str:
+    """That many of them, as a file."""
+    return "id,name\n" + "".join(f"{n},name {n}\n" for n in range(rows))
 
-    owner: OrgClient
-    internal: httpx.AsyncClient
-    folder: Path
-    pipeline_id: int
-    node: str
-    workflow_id: int
-    runs: int = 0
-    revision: int = 1
-    replay: tuple[str, ...] = ()
 
-    @property
-    def path(self) -> str:
-        return f"{API}/pipelines/{self.pipeline_id}/state"
+async def loaded_tables(loaded: Loaded, rows: int) -> dict[str, int]:
+    """Rows by table of a load of that many people."""
+    return {table.table: table.loaded for table in (await loaded.load(file_of(rows))).tables}
 
-    def ref(self) -> dict[str, Any]:
-        run = {"dag_id": f"{self.owner.slug}.main", "run_id": f"manual__{self.runs}"}
-        run |= {"run_type": "manual", "node": self.node, "replay": self.replay}
-        return {**run, "revision": self.revision, "try_number": 1}
 
-    async def configure(self, config: dict[str, Any]) -> None:
-        """Another configuration, published."""
-        path = f"{API}/pipelines/{self.pipeline_id}"
-        version = (await self.owner.get(path)).json()["version"]
-        headers = {"If-Match": str(version)}
-        answer = await self.owner.patch(path, json={"config": config}, headers=headers)
-        assert answer.is_success, answer.text
-        answer = await self.owner.post(f"{API}/workflows/{self.workflow_id}/publish")
-        assert answer.is_success, answer.text
-        self.revision += 1
-
-    async def ask(self, path: str, **body: Any) -> Any:
-        answer = await self.internal.post(f"/internal/v1/{path}", json={"run": self.ref(), **body})
-        assert answer.is_success, answer.text
-        return answer.json() if answer.content else None
-
-    async def load(self, rows: int) -> LoadResult:
-        """As a task does it: lease, plan, load, report."""
-        self.runs += 1
-        holder = {"holder": f"worker-{self.runs}"}
-        lease = await self.ask("leases/acquire", **holder)
-        plan = LoadPlan.model_validate((await self.ask("run-context"))["plan"])
-        path = self.folder / "people.csv"
-        path.write_text("id,name\n" + "".join(f"{n},name {n}\n" for n in range(rows)))
-        files = {"people.csv": path}
-        result = await asyncio.to_thread(run, plan, self.folder / "work", files, lease["epoch"])
-        await self.ask("leases/release", **holder, epoch=lease["epoch"])
-        await self.ask("reports", outcome="success", load=result.model_dump(mode="json"))
-        return result
-
-    async def loaded(self, rows: int) -> dict[str, int]:
-        return {table.table: table.loaded for table in (await self.load(rows)).tables}
-
-    async def state(self) -> dict[str, Any]:
-        answer = await self.owner.get(self.path)
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+async def state_of(loaded: Loaded) -> dict[str, Any]:
+    answer = await loaded.owner.get(f"{loaded.path}/state")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 @pytest.fixture
 async def loaded(app: FastAPI, two_orgs: TwoOrgs, tmp_path: Path) -> AsyncIterator[Loaded]:
-    owner = two_orgs.a
-    upload = await owner.post(f"{API}/uploads", files={"file": ("people.csv", b"id,name\n1,x\n")})
-    body = {"name": "Files", "connector": "csv", "config": {"uploads": [upload.json()["id"]]}}
-    source = await owner.post(f"{API}/connections", json=body)
-    workflow = await main_workflow(owner)
-    body = {"workflow_id": workflow, "name": "People", "dataset": "raw", "config": CONFIG}
-    body["source_connection_id"] = source.json()["id"]
-    made = await owner.post(f"{API}/pipelines", json=body)
-    assert made.status_code == 201, made.text
-    headers = {"Authorization": f"Bearer {INTERNAL_TOKEN}"}
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://service.test", headers=headers, timeout=60
-    ) as internal:
-        node = made.json()
-        found = Loaded(owner, internal, tmp_path, node["id"], node["slug"], workflow)
-        assert (await found.state())["published"] is False
-        published = await owner.post(f"{API}/workflows/{workflow}/publish")
-        assert published.is_success, published.text
-        yield found
+    async with loaded_pipeline(app, two_orgs.a, tmp_path, CONFIG) as made:
+        assert (await state_of(made))["published"] is False
+        await made.publish()
+        yield made
 
 
 @pytest.mark.feature("X4", "A15")
 async def test_state_is_shown_changed_and_audited(loaded: Loaded) -> None:
-    before = await loaded.state()
+    before = await state_of(loaded)
     assert (before["published"], before["history"]) == (True, [])
-    refused = await loaded.owner.post(f"{loaded.path}/reset", json={"resource": "people"})
+    refused = await loaded.owner.post(f"{loaded.path}/state/reset", json={"resource": "people"})
     assert refused.status_code == 409
     assert "no state yet" in refused.json()["message"]
 
-    await loaded.load(3)
-    await loaded.load(5)
-    state = await loaded.state()
+    await loaded.load(file_of(3))
+    await loaded.load(file_of(5))
+    state = await state_of(loaded)
     people, _, whole = state["resources"]
     assert people["position"] == {
         "resource": "people",
@@ -140,21 +74,22 @@ async def test_state_is_shown_changed_and_audited(loaded: Loaded) -> None:
     assert [version["run"]["run_id"] for version in state["history"]] == ["manual__2", "manual__1"]
 
     first = state["history"][1]["load_id"]
-    owner, path = loaded.owner, loaded.path
+    owner, path = loaded.owner, f"{loaded.path}/state"
     restored = await owner.post(f"{path}/restore", json={"load_id": first, "resource": "people"})
     assert restored.status_code == 200, restored.text
-    assert await loaded.loaded(5) == {"people": 3, "copies": 1, "whole": 5}  # 2 is read again
+    # The boundary, 2, is read again.
+    assert await loaded_tables(loaded, 5) == {"people": 3, "copies": 1, "whole": 5}
 
     for action, body in (("set", {"value": "1"}), ("reset", {})):
         done = await owner.post(f"{path}/{action}", json={"resource": "people", **body})
         assert done.status_code == 200, done.text
-    history = (await loaded.state())["history"]
+    history = (await state_of(loaded))["history"]
     assert [version["change"] and version["change"]["action"] for version in history[:3]] == [
         "reset",
         "set",
         None,
     ]
-    assert await loaded.loaded(5) == {"people": 5, "copies": 1, "whole": 5}
+    assert await loaded_tables(loaded, 5) == {"people": 5, "copies": 1, "whole": 5}
 
     audit = (await owner.get(f"{API}/audit", params={"resource_type": "node"})).json()["items"]
     noted = {entry["action"]: entry for entry in audit}
@@ -165,26 +100,26 @@ async def test_state_is_shown_changed_and_audited(loaded: Loaded) -> None:
 
 @pytest.mark.feature("X4")
 async def test_a_run_that_is_loading_keeps_its_state(loaded: Loaded) -> None:
-    await loaded.load(3)
-    before = await loaded.state()
+    await loaded.load(file_of(3))
+    before = await state_of(loaded)
     lease = await loaded.ask("leases/acquire", holder="worker")
-    assert (await loaded.state())["is_held"] is True
+    assert (await state_of(loaded))["is_held"] is True
     version = {"load_id": before["history"][0]["load_id"]}
     for action, body in (
         ("reset", {"resource": "people"}),
         ("set", {"resource": "people", "value": "1"}),
         ("restore", version),
     ):
-        refused = await loaded.owner.post(f"{loaded.path}/{action}", json=body)
+        refused = await loaded.owner.post(f"{loaded.path}/state/{action}", json=body)
         assert refused.status_code == 409, refused.text
         assert "a run is loading" in refused.json()["message"]
         assert refused.json()["hint"]
-    assert (await loaded.state())["history"] == before["history"]
+    assert (await state_of(loaded))["history"] == before["history"]
     await loaded.ask("leases/release", holder="worker", epoch=lease["epoch"])
-    done = await loaded.owner.post(f"{loaded.path}/reset", json={"resource": "people"})
+    done = await loaded.owner.post(f"{loaded.path}/state/reset", json={"resource": "people"})
     assert done.status_code == 200
     # A refused change gives the lease back as well.
-    assert (await loaded.state())["is_held"] is False
+    assert (await state_of(loaded))["is_held"] is False
 
 
 @pytest.mark.parametrize(
@@ -202,10 +137,10 @@ async def test_a_run_that_is_loading_keeps_its_state(loaded: Loaded) -> None:
 async def test_what_cannot_be_is_refused(
     loaded: Loaded, action: str, body: dict[str, Any], status: int
 ) -> None:
-    await loaded.load(2)
-    answer = await loaded.owner.post(f"{loaded.path}/{action}", json=body)
+    await loaded.load(file_of(2))
+    answer = await loaded.owner.post(f"{loaded.path}/state/{action}", json=body)
     assert answer.status_code == status, answer.text
-    state = await loaded.state()
+    state = await state_of(loaded)
     assert (len(state["history"]), state["is_held"]) == (1, False)
 
 
@@ -213,13 +148,13 @@ async def test_what_cannot_be_is_refused(
 async def test_viewers_read_and_others_see_nothing(
     loaded: Loaded, two_orgs: TwoOrgs, make_member: MakeMember
 ) -> None:
-    await loaded.load(2)
+    await loaded.load(file_of(2))
     viewer = await make_member(loaded.owner, "viewer")
     editor = await make_member(loaded.owner, "editor")
-    assert (await viewer.get(loaded.path)).status_code == 200
+    assert (await viewer.get(f"{loaded.path}/state")).status_code == 200
     body = {"resource": "people"}
-    assert (await viewer.post(f"{loaded.path}/reset", json=body)).status_code == 403
-    assert (await two_orgs.b.get(loaded.path)).status_code == 404
-    assert (await two_orgs.b.post(f"{loaded.path}/reset", json=body)).status_code == 404
-    assert len((await loaded.state())["history"]) == 1
-    assert (await editor.post(f"{loaded.path}/reset", json=body)).status_code == 200
+    assert (await viewer.post(f"{loaded.path}/state/reset", json=body)).status_code == 403
+    assert (await two_orgs.b.get(f"{loaded.path}/state")).status_code == 404
+    assert (await two_orgs.b.post(f"{loaded.path}/state/reset", json=body)).status_code == 404
+    assert len((await state_of(loaded))["history"]) == 1
+    assert (await editor.post(f"{loaded.path}/state/reset", json=body)).status_code == 200

@@ -11,7 +11,8 @@ from tests.api.airflow_server import AirflowServer
 from tests.api.conftest import MakeMember, TwoOrgs
 from tests.api.runs_client import DEADLINE, ended, task, until
 from tests.api.runs_world import Member, World
-from tests.api.test_pipeline_state import API, Loaded, loaded
+from tests.api.loaded_pipeline import Loaded
+from tests.api.test_pipeline_state import API, file_of, loaded
 from tests.api.warehouse_world import direct
 
 __all__ = ["loaded"]  # a fixture
@@ -44,16 +45,16 @@ async def test_rejected_rows_are_counted_and_loaded_as_configured_now(loaded: Lo
         assert answer.status_code == 200, answer.text
         return {one["table"]: (one["rows"], one["blocked"]) for one in answer.json()["tables"]}
 
-    await loaded.configure(config())
+    await loaded.configure(**config())
     assert await shown() == {}
-    await loaded.load(3)
+    await loaded.load(file_of(3))
     scd2 = "scd2 closes every row that a load does not bring, so single rows cannot be loaded"
     assert await shown() == {"people": (3, None), "whole": (3, None), "history": (3, scd2)}
 
     last = {"functions": [{"name": "replace", "arguments": ["name ", ""]}]}
-    await loaded.configure(config(columns={"name": {"type": "integer", **last}}))
+    await loaded.configure(**config(columns={"name": {"type": "integer", **last}}))
     loaded.replay = ("people", "whole")
-    result = await loaded.load(3)
+    result = await loaded.load(file_of(3))
     assert result.replay
     counts = {one.table: (one.extracted, one.loaded, one.rejected) for one in result.tables}
     assert counts == {"people": (3, 3, 0), "whole": (3, 3, 0)}

@@ -45,7 +45,8 @@ class JsonFiles:
             return selected(numbered(batches), columns, selection, self.types)
 
         has_lines = self.kind is Format.JSON_LINES
-        return SourceTable(name, columns, read, places=_Places(self).of if has_lines else None)
+        places = _Places(self).of if has_lines else None
+        return SourceTable(name, columns, read, places=places, are_seen=True)
 
     def _records(self, name: str) -> Iterator[Record]:
         return connector.records(self.files[name], name, self.kind, self.options.records)

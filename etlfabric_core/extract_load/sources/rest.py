@@ -74,7 +74,7 @@ class RestReader:
             return selected(numbered(batches), columns, selection, resource.given_types)
 
         key = self.api.keys.get(resource.source or resource.name, ())
-        return SourceTable(resource.name, columns, read, key)
+        return SourceTable(resource.name, columns, read, key, are_seen=not is_open)
 
     def options(self, resource: ResourceConfig) -> RestOptions:
         """How a resource is read: as it says, else as is known of its endpoint."""

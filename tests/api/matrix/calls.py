@@ -195,6 +195,11 @@ CALLS: dict[str, Call] = {
     "POST /pipelines/{id}/state/restore": by_id(
         "pipeline", body={"load_id": "1.5"}, answers=(409,)
     ),
+    "GET /schema-changes": Call(query={"pipeline_id": Ref("pipeline")}),
+    "GET /schema-changes/{id}": by_id("schema_change"),
+    # 409: it is decided once.
+    "POST /schema-changes/{id}/approve": by_id("schema_change", body={}, answers=(200, 409)),
+    "POST /schema-changes/{id}/reject": by_id("schema_change", body={}, answers=(200, 409)),
     "GET /transformations": Call(query={"workflow_id": Ref("workflow")}),
     "POST /transformations": Call(body=TRANSFORMATION),
     "POST /transformations/check": Call(body={**TRANSFORMATION, "id": Ref("transformation")}),

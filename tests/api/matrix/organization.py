@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from api.deps import Wiring
 from etlfabric_core.services import warehouse
-from tests.api.conftest import USER_PASSWORD
+from tests.api.conftest import INTERNAL_TOKEN, USER_PASSWORD
 from tests.api.matrix.calls import API
 from tests.api.runs_world import Member, published
 
@@ -50,6 +50,7 @@ async def fill(app: FastAPI, name: str, admin: asyncpg.Connection) -> Filled:
     made.ids["user"] = me["user"]["id"]
     await _files(made)
     await _graph(made)
+    await _change(app, made)
     await _people(app, made)
     await _table(app.state.wiring, made, admin)
     run = await _post(made, f"/workflows/{made.ids['workflow']}/runs", {})
@@ -98,6 +99,23 @@ async def _graph(made: Filled) -> None:
     ids["edge"] = (await _post(made, "/edges", edge))["id"]
     schedule = {"workflow_id": ids["workflow"], "slug": "daily", "cron": "0 5 * * *"}
     ids["schedule"] = (await _post(made, "/schedules", schedule))["id"]
+
+
+async def _change(app: FastAPI, made: Filled) -> None:
+    """As a load of the published pipeline tells it."""
+    change = {"kind": "column_added", "column": made.canary, "new": "text"}
+    tables = [{"table": "flights", "changes": [change]}]
+    found = {"policy": "hold", "goes_on": False, "tables": tables}
+    transport = httpx.ASGITransport(app=app)
+    headers = {"Authorization": f"Bearer {INTERNAL_TOKEN}"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://service.test", headers=headers
+    ) as internal:
+        told = {"run": made.member.run_ref("flights"), "found": found}
+        answer = await internal.post("/internal/v1/schema-changes", json=told)
+    assert answer.status_code == 204, answer.text
+    (change,) = (await _get(made, "/schema-changes"))["items"]
+    made.ids["schema_change"] = change["id"]
 
 
 async def _people(app: FastAPI, made: Filled) -> None:

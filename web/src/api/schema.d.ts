@@ -1634,6 +1634,86 @@ export interface paths {
         patch: operations["change_api_v1_schedules__id__patch"];
         trace?: never;
     };
+    "/api/v1/schema-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Changes
+         * @description Changes of tables, newest first.
+         */
+        get: operations["list_changes_api_v1_schema_changes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schema-changes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get
+         * @description The changes of one table.
+         */
+        get: operations["get_api_v1_schema_changes__id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schema-changes/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description Lets the next load go on with exactly these changes.
+         */
+        post: operations["approve_api_v1_schema_changes__id__approve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schema-changes/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject
+         * @description Loads with these changes fail from now on, until the configuration changes.
+         */
+        post: operations["reject_api_v1_schema_changes__id__reject_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tables": {
         parameters: {
             query?: never;
@@ -2647,6 +2727,20 @@ export interface components {
             load_id: string;
         };
         /**
+         * ChangedPipelineOut
+         * @description The pipeline whose load found it.
+         */
+        ChangedPipelineOut: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Slug */
+            slug: string;
+            /** Workflow Id */
+            workflow_id: number;
+        };
+        /**
          * CheckOut
          * @description Whether the workflow could be published, and what keeps it from that.
          */
@@ -2665,6 +2759,28 @@ export interface components {
             compiled_sql: string;
             /** Problems */
             problems: components["schemas"]["ProblemBody"][];
+        };
+        /**
+         * ColumnChangeOut
+         * @description One difference. `old` and `new` are types; `table_type` is what the table's column stays.
+         */
+        ColumnChangeOut: {
+            /**
+             * Column
+             * @description Null: the table itself.
+             */
+            column: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "table_added" | "column_added" | "column_removed" | "type_changed";
+            /** New */
+            new: string | null;
+            /** Old */
+            old: string | null;
+            /** Table Type */
+            table_type: string | null;
         };
         /**
          * ColumnFoundOut
@@ -2981,6 +3097,32 @@ export interface components {
             status: "success" | "error" | "skipped" | "pass" | "fail" | "warn";
             /** Unique Id */
             unique_id: string;
+        };
+        /**
+         * DeciderOut
+         * @description Who decided; also somebody who has left.
+         */
+        DeciderOut: {
+            /** Email */
+            email: string | null;
+            /** Id */
+            id: number;
+            /** Name */
+            name: string | null;
+        };
+        /**
+         * DecisionIn
+         * @description Why; it is shown to others, and a rejection's also to whoever runs the pipeline.
+         * @example {
+         *       "note": "agreed with the shop's team"
+         *     }
+         */
+        DecisionIn: {
+            /**
+             * Note
+             * @default
+             */
+            note?: string;
         };
         /**
          * DeletedOrganizationOut
@@ -3846,6 +3988,13 @@ export interface components {
         PageOut_ScheduleOut_: {
             /** Items */
             items: components["schemas"]["ScheduleOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /** PageOut[SchemaChangeOut] */
+        PageOut_SchemaChangeOut_: {
+            /** Items */
+            items: components["schemas"]["SchemaChangeOut"][];
             /** Next Cursor */
             next_cursor: string | null;
         };
@@ -4796,6 +4945,58 @@ export interface components {
              */
             timezone?: string;
         };
+        /**
+         * SchemaChangeOut
+         * @description What changed in one table of a pipeline, and what became of it.
+         */
+        SchemaChangeOut: {
+            /**
+             * Applied Run Id
+             * @description Of the last run that went on with it.
+             */
+            applied_run_id: string | null;
+            /** Changes */
+            changes: components["schemas"]["ColumnChangeOut"][];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Dag Id */
+            dag_id: string;
+            /** Decided At */
+            decided_at: string | null;
+            /** @description Null: nobody, or the policy alone. */
+            decided_by: components["schemas"]["DeciderOut"] | null;
+            /** Id */
+            id: number;
+            /** Note */
+            note: string;
+            pipeline: components["schemas"]["ChangedPipelineOut"];
+            /** @description Of the pipeline when a load last found it. */
+            policy: components["schemas"]["SchemaPolicy"];
+            /**
+             * Run Id
+             * @description Of the run that found it first.
+             */
+            run_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "pending" | "approved" | "rejected" | "applied" | "superseded";
+            /** Table */
+            table: string;
+        };
+        /**
+         * SchemaPolicy
+         * @description What happens when a load finds other tables, columns or types than the last one left.
+         *
+         *     apply: it goes on, and the changes are kept. hold: it fails before it writes, until somebody
+         *     approves exactly these changes. refuse: it fails before it writes.
+         * @enum {string}
+         */
+        SchemaPolicy: "apply" | "hold" | "refuse";
         /**
          * SchemasOut
          * @description The schemas of a connection; none where the source has no schemas.
@@ -13075,6 +13276,339 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ScheduleOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_changes_api_v1_schema_changes_get: {
+        parameters: {
+            query?: {
+                state?: ("pending" | "approved" | "rejected" | "applied" | "superseded") | null;
+                pipeline_id?: number | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_SchemaChangeOut_"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_api_v1_schema_changes__id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemaChangeOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    approve_api_v1_schema_changes__id__approve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemaChangeOut"];
+                };
+            };
+            /** @description 401. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 403. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 404. Also the answer for another organization's object, so that existence does not leak. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 409. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 413. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 422. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description 429. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reject_api_v1_schema_changes__id__reject_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemaChangeOut"];
                 };
             };
             /** @description 401. */
