@@ -13,6 +13,7 @@ const features = [
   "platform",
   "profile",
   "runs",
+  "schema-changes",
   "tables",
   "transformations",
   "workflows",

@@ -8,7 +8,7 @@ from etlfabric_core.db.scope import org_session
 from etlfabric_core.models import Base, Organization
 from etlfabric_core.services import warehouse
 from etlfabric_core.transform.plan import WarehouseLogin
-from tests.api.conftest import OrgClient, invite
+from tests.api.conftest import INTERNAL_TOKEN, OrgClient, invite
 from tests.api.test_workflow_graph import make_pipeline
 
 ONE = "/api/v1/organization"
@@ -17,8 +17,9 @@ MINE = "/api/v1/organizations"
 
 async def fill(org: OrgClient, app: FastAPI) -> None:
     """Something in every place: rows, a published workflow, an upload, a warehouse, a key."""
-    workflow = (await make_pipeline(org))["workflow_id"]
-    assert (await org.post(f"/api/v1/workflows/{workflow}/publish")).is_success
+    pipeline = await make_pipeline(org)
+    assert (await org.post(f"/api/v1/workflows/{pipeline['workflow_id']}/publish")).is_success
+    await _find_change(org, pipeline["slug"])
     files = {"file": ("same.csv", b"a\n1\n")}
     assert (await org.post("/api/v1/uploads", files=files)).status_code == 201
     assert (await org.post("/api/v1/workflows", json={"name": "Never published"})).is_success
@@ -29,6 +30,18 @@ async def fill(org: OrgClient, app: FastAPI) -> None:
     async with wiring.warehouse.connect(login.user, login.password) as own:
         await own.execute(f"CREATE TABLE {schema}.people AS SELECT 1 AS id")
         await own.execute(f"CREATE VIEW {schema}.seen AS SELECT * FROM {schema}.people")
+
+
+async def _find_change(org: OrgClient, node: str) -> None:
+    """As a load of the published pipeline tells it."""
+    run = {"dag_id": f"{org.slug}.main", "run_id": "manual__1", "run_type": "manual"}
+    run |= {"node": node, "revision": 1, "try_number": 1}
+    tables = [{"table": "people", "changes": [{"kind": "table_added"}]}]
+    found = {"policy": "hold", "goes_on": False, "tables": tables}
+    headers = {"Authorization": f"Bearer {INTERNAL_TOKEN}"}
+    told = {"run": run, "found": found}
+    answer = await org.post("/internal/v1/schema-changes", json=told, headers=headers)
+    assert answer.status_code == 204, answer.text
 
 
 async def own_login(org: OrgClient, app: FastAPI) -> WarehouseLogin:

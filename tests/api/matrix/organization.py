@@ -50,7 +50,7 @@ async def fill(app: FastAPI, name: str, admin: asyncpg.Connection) -> Filled:
     made.ids["user"] = me["user"]["id"]
     await _files(made)
     await _graph(made)
-    await _change(app, made)
+    await _change(made)
     await _people(app, made)
     await _table(app.state.wiring, made, admin)
     run = await _post(made, f"/workflows/{made.ids['workflow']}/runs", {})
@@ -101,18 +101,14 @@ async def _graph(made: Filled) -> None:
     ids["schedule"] = (await _post(made, "/schedules", schedule))["id"]
 
 
-async def _change(app: FastAPI, made: Filled) -> None:
+async def _change(made: Filled) -> None:
     """As a load of the published pipeline tells it."""
     change = {"kind": "column_added", "column": made.canary, "new": "text"}
     tables = [{"table": "flights", "changes": [change]}]
     found = {"policy": "hold", "goes_on": False, "tables": tables}
-    transport = httpx.ASGITransport(app=app)
+    told = {"run": made.member.run_ref("flights"), "found": found}
     headers = {"Authorization": f"Bearer {INTERNAL_TOKEN}"}
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://service.test", headers=headers
-    ) as internal:
-        told = {"run": made.member.run_ref("flights"), "found": found}
-        answer = await internal.post("/internal/v1/schema-changes", json=told)
+    answer = await made.http.post("/internal/v1/schema-changes", json=told, headers=headers)
     assert answer.status_code == 204, answer.text
     (change,) = (await _get(made, "/schema-changes"))["items"]
     made.ids["schema_change"] = change["id"]

@@ -86,6 +86,9 @@ export const pipelineState = (id: number) =>
   $api.queryOptions("get", "/api/v1/pipelines/{id}/state", byId(id), { staleTime: 0, retry: false });
 export const rejectedTables = (id: number) =>
   $api.queryOptions("get", "/api/v1/pipelines/{id}/rejected", byId(id), { staleTime: 0, retry: false });
+/** Those that wait for somebody. Loads add to them at any time, and the navigation shows how many. */
+export const pendingChanges = () =>
+  $api.queryOptions("get", "/api/v1/schema-changes", { params: { query: { state: "pending", limit: 200 } } }, { refetchInterval: 60_000 });
 export const backfills = (id: number) => $api.queryOptions("get", "/api/v1/workflows/{id}/backfills", byId(id));
 /** Read anew every few seconds while a window is still to run. */
 export const backfill = (id: number, backfill_id: number) =>
@@ -133,6 +136,7 @@ export const changed = {
   schedules: () => invalidate("/api/v1/schedules"),
   pipelineState: () => invalidate("/api/v1/pipelines/{id}/state"),
   rejected: () => invalidate("/api/v1/pipelines/{id}/rejected", "/api/v1/runs"),
+  schemaChanges: () => invalidate("/api/v1/schema-changes"),
   backfills: () => invalidate("/api/v1/workflows/{id}/backfills"),
   runs: () => invalidate("/api/v1/runs"),
 };

@@ -54,6 +54,10 @@ export type PipelineState = Schemas["PipelineStateOut"];
 export type ResourceState = Schemas["ResourceStateOut"];
 export type Position = Schemas["PositionOut"];
 export type StateVersion = Schemas["VersionOut"];
+export type SchemaChange = Schemas["SchemaChangeOut"];
+export type ColumnChange = Schemas["ColumnChangeOut"];
+export type ChangeState = SchemaChange["state"];
+export type SchemaPolicy = Schemas["SchemaPolicy"];
 export type Backfill = Schemas["BackfillOut"];
 export type BackfillPlan = Schemas["BackfillPlanOut"];
 export type BackfillRequest = Schemas["BackfillIn"];
@@ -63,6 +67,7 @@ export interface PipelineSettings {
   source_schema?: string | null;
   table_names?: string[];
   batch_size?: number;
+  schema_changes?: SchemaPolicy;
   [other: string]: unknown;
 }
 export type PipelineConfig = PipelineSettings & { resources: ResourceConfig[] };

@@ -10,8 +10,9 @@ import { me } from "@/api/queries";
 import { LoadingBars } from "@/components/Loaded";
 import { Logo } from "@/components/Logo";
 import { ColorSchemeToggle } from "./ColorSchemeToggle";
-import { places } from "./navigation";
+import { places, SCHEMA_CHANGES } from "./navigation";
 import { OrganizationMenu } from "./OrganizationMenu";
+import { PendingChanges } from "./PendingChanges";
 import { UserMenu } from "./UserMenu";
 
 function isHere(pathname: string, to: string): boolean {
@@ -54,7 +55,7 @@ export function AppLayout() {
             {group.title && <Text size="xs" fw={600} c="dimmed" px="sm" pt="md" pb={4} aria-hidden>{group.title}</Text>}
             {group.places.map(({ to, label, icon: Icon }) => (
               <NavLink key={to} component={Link} to={to} label={label} active={isHere(pathname, to)} style={{ borderRadius: 8 }}
-                aria-current={isHere(pathname, to) ? "page" : undefined} leftSection={<Icon size={18} aria-hidden />} />
+                aria-current={isHere(pathname, to) ? "page" : undefined} rightSection={to === SCHEMA_CHANGES ? <PendingChanges /> : undefined} leftSection={<Icon size={18} aria-hidden />} />
             ))}
           </div>
         ))}

@@ -1,6 +1,6 @@
 import {
   IconBinaryTree2, IconBuilding, IconHistory, IconHome, IconKey, IconPlayerPlay, IconPlugConnected, IconServerCog, IconSql, IconTable,
-  IconTransfer, IconUsers,
+  IconTableOptions, IconTransfer, IconUsers,
 } from "@tabler/icons-react";
 
 import type { Me, Permission } from "@/api/types";
@@ -12,6 +12,8 @@ interface Place {
   permission?: Permission;
 }
 
+export const SCHEMA_CHANGES = "/schema-changes";
+
 /** The places of the interface, in the order in which data flows through them. */
 const PLACES: Place[] = [
   { to: "/", label: "Home", icon: IconHome },
@@ -20,6 +22,7 @@ const PLACES: Place[] = [
   { to: "/transformations", label: "Transformations", icon: IconSql },
   { to: "/workflows", label: "Workflows", icon: IconBinaryTree2 },
   { to: "/runs", label: "Runs", icon: IconPlayerPlay },
+  { to: SCHEMA_CHANGES, label: "Schema changes", icon: IconTableOptions },
   { to: "/tables", label: "Tables", icon: IconTable },
 ];
 

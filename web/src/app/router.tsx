@@ -36,6 +36,7 @@ const pages: RouteObject[] = [
   { path: "workflows/:id", ...page(() => import("@/features/workflows/WorkflowPage"), "WorkflowPage") },
   { path: "runs", ...page(() => import("@/features/runs/RunsPage"), "RunsPage") },
   { path: "runs/:dagId/:runId", ...page(() => import("@/features/runs/RunPage"), "RunPage") },
+  { path: "schema-changes", ...page(() => import("@/features/schema-changes/SchemaChangesPage"), "SchemaChangesPage") },
   { path: "tables", ...page(() => import("@/features/tables/TablesPage"), "TablesPage") },
   { path: "settings/organization", ...page(() => import("@/features/organization/OrganizationPage"), "OrganizationPage") },
   { path: "settings/members", ...page(() => import("@/features/members/MembersPage"), "MembersPage") },

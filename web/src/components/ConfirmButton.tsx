@@ -12,6 +12,8 @@ interface Question {
   keep?: string;
   /** A word that must be typed first, for what cannot be taken back lightly. */
   typed?: string;
+  /** Of the button that does it; red unless said otherwise. */
+  color?: string;
   pending: boolean;
   error: unknown;
 }
@@ -26,7 +28,7 @@ export function ConfirmModal({ opened, onClose, onConfirm, ...question }: Questi
 }
 
 /** Its own component, so that what was typed is forgotten when the question closes. */
-function Asked({ text, confirm, keep = "Cancel", typed, pending, error, onClose, onConfirm }: Omit<Question, "title"> & { onClose: () => void; onConfirm: () => void }) {
+function Asked({ text, confirm, keep = "Cancel", typed, color = "red.9", pending, error, onClose, onConfirm }: Omit<Question, "title"> & { onClose: () => void; onConfirm: () => void }) {
   const [word, setWord] = useState("");
   return (
     <form onSubmit={(event) => (event.preventDefault(), onConfirm())}>
@@ -38,7 +40,7 @@ function Asked({ text, confirm, keep = "Cancel", typed, pending, error, onClose,
         <ErrorAlert error={error} />
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>{keep}</Button>
-          <Button type="submit" color="red.9" loading={pending} disabled={typed !== undefined && word !== typed}>{confirm}</Button>
+          <Button type="submit" color={color} loading={pending} disabled={typed !== undefined && word !== typed}>{confirm}</Button>
         </Group>
       </Stack>
     </form>

@@ -7,9 +7,9 @@ import type { useAuditFilter } from "./useAuditFilter";
 
 /** Those met most; any other word can be typed. */
 const ACTIONS = [
-  "create", "update", "delete", "restore", "publish", "run", "replay", "retry", "cancel", "backfill", "state_reset", "state_set", "state_restore", "login", "logout", "password_change", "password_reset", "unlink",
+  "create", "update", "delete", "restore", "publish", "run", "replay", "retry", "cancel", "backfill", "state_reset", "state_set", "state_restore", "approve", "reject", "login", "logout", "password_change", "password_reset", "unlink",
 ];
-const TYPES = ["api_key", "connection", "edge", "identity", "invitation", "membership", "node", "organization", "schedule", "upload", "user", "workflow"];
+const TYPES = ["api_key", "connection", "edge", "identity", "invitation", "membership", "node", "organization", "schedule", "schema_change", "upload", "user", "workflow"];
 
 export function AuditFilters({ filter }: { filter: ReturnType<typeof useAuditFilter> }) {
   const people = useQuery(members());

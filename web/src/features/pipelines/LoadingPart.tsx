@@ -5,6 +5,7 @@ import { useMay } from "@/api/useMe";
 import { BATCH_SIZE, configOf, resourceProblems, withConfig, type Draft } from "./draft";
 import { RawConfig } from "./RawConfig";
 import { ResourceTable } from "./ResourceTable";
+import { SchemaPolicy } from "./SchemaPolicy";
 
 interface Props {
   draft: Draft;
@@ -28,6 +29,7 @@ export function LoadingPart({ draft, error, errors, onChange }: Props) {
           <ResourceTable sourceId={Number(draft.source)} selection={selection} problems={resourceProblems(error, selection)} readOnly={readOnly} target={{ dataset: draft.dataset, connectionId: draft.destination ? Number(draft.destination) : null }} onChange={(chosen) => onChange({ selection: chosen })} />
           <NumberInput label="Rows in memory at once" maw={240} min={1} max={1_000_000} allowDecimal={false} thousandSeparator="," value={rest.batch_size ?? BATCH_SIZE} error={errors["config.batch_size"]}
             onChange={(value) => onChange({ rest: { ...rest, batch_size: Number(value) || BATCH_SIZE } })} />
+          <SchemaPolicy value={rest.schema_changes ?? "apply"} readOnly={readOnly} error={errors["config.schema_changes"]} onChange={(policy) => onChange({ rest: { ...rest, schema_changes: policy } })} />
         </>
       )}
       <Button variant="subtle" size="xs" style={{ alignSelf: "flex-start" }} onClick={() => setRaw(!raw)}>{raw ? "Back to the form" : "Edit as JSON"}</Button>

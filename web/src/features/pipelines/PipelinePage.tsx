@@ -6,6 +6,7 @@ import { Link, useNavigate, useParams } from "react-router";
 import { $api } from "@/api/client";
 import { changed, pipeline } from "@/api/queries";
 import type { Pipeline } from "@/api/types";
+import { ChangeTable } from "@/components/changes/ChangeTable";
 import { DeleteButton } from "@/components/DeleteButton";
 import { Loaded } from "@/components/Loaded";
 import { Page, Panel } from "@/components/Page";
@@ -49,6 +50,7 @@ function Opened({ pipeline: found }: { pipeline: Pipeline }) {
         <Tabs.List mb="md">
           <Tabs.Tab value="settings">Settings</Tabs.Tab>
           <Tabs.Tab value="state">State</Tabs.Tab>
+          <Tabs.Tab value="changes">Schema changes</Tabs.Tab>
           <Tabs.Tab value="rejected">Rejected rows</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="settings">
@@ -58,6 +60,7 @@ function Opened({ pipeline: found }: { pipeline: Pipeline }) {
           </EditableBy>
         </Tabs.Panel>
         <Tabs.Panel value="state"><Panel p={0}><PipelineState id={found.id} /></Panel></Tabs.Panel>
+        <Tabs.Panel value="changes"><Panel p={0}><ChangeTable pipeline={found.id} /></Panel></Tabs.Panel>
         <Tabs.Panel value="rejected"><RejectedRows pipeline={found} /></Tabs.Panel>
       </Tabs>
     </Page>

@@ -16,7 +16,7 @@ export function Review({ draft }: { draft: Draft }) {
   const named = (id: string) => found.data?.items.find((item) => String(item.id) === id)?.name ?? "";
   const chosen = Object.entries(draft.selection);
   const keyed = chosen.filter(([, config]) => config.primary_key.length && ["merge", "insert"].includes(config.write_disposition) && config.merge_strategy !== "scd2");
-  const { mode, table_names = [], batch_size = BATCH_SIZE } = draft.rest;
+  const { mode, table_names = [], batch_size = BATCH_SIZE, schema_changes = "apply" } = draft.rest;
   const facts: [string, string][] = [
     ["Pipeline", draft.name],
     ["Workflow", flows.data?.items.find((flow) => String(flow.id) === draft.workflow)?.name ?? ""],
@@ -24,6 +24,7 @@ export function Review({ draft }: { draft: Draft }) {
     ["To", `${draft.destination ? named(draft.destination) : "the managed warehouse"}, dataset ${draft.dataset}`],
     ["Loads", mode === "full_database" && table_names.length ? `${table_names.length.toLocaleString("en")} tables by name` : MODES[mode]],
     ["Rows in memory at once", batch_size.toLocaleString("en")],
+    ["When the source has changed", schema_changes],
   ];
   return (
     <Stack>
