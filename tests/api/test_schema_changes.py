@@ -14,7 +14,7 @@ from tests.api.conftest import MakeMember, OrgClient, TwoOrgs
 from tests.api.loaded_pipeline import Loaded, loaded_pipeline
 from tests.api.test_workflow_graph import API
 
-pytestmark = pytest.mark.feature("C10", "X7")
+pytestmark = pytest.mark.feature("C10")
 
 PATH = f"{API}/schema-changes"
 MERGED = {"write_disposition": "merge", "primary_key": ["id"]}

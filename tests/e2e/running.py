@@ -100,6 +100,17 @@ class Account:
         resources = [{"name": name, "write_disposition": "replace", **resource} for name in tables]
         return self._pipeline(slug, connection, resources, retries=1)
 
+    def hold_changes(self, pipeline: dict[str, Any]) -> None:
+        """Save that a pipeline waits for somebody where its source has changed."""
+        config = pipeline["config"] | {"schema_changes": "hold"}
+        _good(self.http.patch(f"/pipelines/{pipeline['id']}", json={"config": config}))
+
+    def replace_file(self, pipeline: dict[str, Any], name: str, content: bytes) -> None:
+        """Put a newer file in the place of the only one of a pipeline's connection."""
+        path = f"/connections/{pipeline['source_connection_id']}"
+        config = {"uploads": [self.upload(name, content)]}
+        _good(self.http.patch(path, json={"config": config}))
+
     def table_pipeline(
         self, name: str, table: str, config: dict[str, Any], password: str
     ) -> dict[str, Any]:

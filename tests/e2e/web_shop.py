@@ -12,6 +12,8 @@ CUSTOMERS = (
     *("1,Ada,GB", "2,Grace,US", "3,Edsger,NL", "4,Barbara,US"),
     "five,Nobody,XX",  # is put aside: this is no number
 )
+STOCK = b"item,price\nlamp,20\n"
+NEWER_STOCK = b"item,colour\nlamp,red\n"
 STATES = ("paid", "open", "sent")
 STAGING = """select
     id::int as order_id,
@@ -33,6 +35,7 @@ class Shop:
     account: Account
     connection: int
     pipeline: int
+    stock: int
     model: int
     workflow: int
     run: dict[str, Any]
@@ -81,6 +84,9 @@ class Shop:
             "workflow-schedules": (f"{flow}?tab=schedules", "New schedule"),
             "workflow-backfill": (f"{flow}?tab=backfill", "New backfill"),
             "workflow-revisions": (f"{flow}?tab=revisions", "in force"),
+            "schema-changes": ("/schema-changes", "waits for approval"),
+            "schema-changes-empty": ("/schema-changes?state=rejected", "No changes here"),
+            "pipeline-changes": (f"/pipelines/{self.stock}?tab=changes", "gone: was text"),
             "runs": (f"/runs?workflow={self.workflow}&state=success", "manual"),
             "run": (run, "begin"),
             "run-tables": (f"{run}?tab=tables", "customers"),
@@ -104,7 +110,7 @@ def orders(count: int = 240) -> bytes:
 
 
 def open_shop(stack: Stack, organization: str) -> Shop:
-    """Makes it through the API and runs it once."""
+    """Makes it through the API and runs it; then a file has changed, and its load is held."""
     account = stack.sign_up(organization)
     customers = "\n".join(CUSTOMERS).encode()
     pipeline = account.csv_pipeline(
@@ -131,13 +137,19 @@ def open_shop(stack: Stack, organization: str) -> Shop:
         "/schedules",
         {"workflow_id": workflow, "cron": "0 6 * * 1-5", "timezone": "America/New_York"},
     )
+    stock = account.csv_pipeline("stock", {"stock": STOCK})
+    account.hold_changes(stock)
     account.publish()
     run = account.finished(account.start())
     assert run["state"] == "success", run
+    account.replace_file(stock, "stock.csv", NEWER_STOCK)
+    held = account.finished(account.start("stock"))
+    assert held["state"] == "failed", held
     return Shop(
         account,
         pipeline["source_connection_id"],
         pipeline["id"],
+        stock["id"],
         model["id"],
         workflow,
         run,

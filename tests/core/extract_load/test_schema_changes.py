@@ -18,7 +18,7 @@ from etlfabric_core.extract_load.plan import (
 from tests.core.extract_load.one_table import OneTable, postgres_source
 from tests.loading import Warehouse, csv_source, plan, run
 
-pytestmark = pytest.mark.feature("C10", "X7")
+pytestmark = pytest.mark.feature("C10")
 
 FIDELITY = Path(__file__).parent / "fidelity.sql"
 WHOLE = {"mode": "full_database"}
@@ -315,3 +315,22 @@ def test_a_new_header_of_a_file_is_held(warehouse: Warehouse, tmp_path: Path) ->
             run(made, tmp_path / "work", {"t.csv": path}, epoch, announce=told.append)
     assert len(told) == 1
     assert warehouse.count("t") == 1
+
+
+def test_what_records_do_not_show_is_not_gone(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Of JSON the columns are the fields that records happen to have."""
+    path = tmp_path / "t.json"
+    told: list[FoundChanges] = []
+    records = (
+        '{"id": 1.5, "v": "x"}',
+        '{"id": 2}',
+        '{"id": 3.5, "w": true}',
+    )
+    for epoch, record in enumerate(records, start=1):
+        path.write_text(record)
+        source = csv_source({"t.json": path}).model_copy(update={"connector": "json"})
+        made = plan(warehouse, source, {"name": "t", "source": "t.json"})
+        run(made, tmp_path / "work", {"t.json": path}, epoch, announce=told.append)
+        assert len(told) == (epoch == 3)
+    new = {"kind": "column_added", "column": "w", "new": "boolean"}
+    assert told[0].tables == (changed("t", new),)
