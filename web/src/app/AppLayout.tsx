@@ -29,7 +29,7 @@ export function AppLayout() {
   useEffect(close, [pathname, close]);
 
   return (
-    <AppShell header={{ height: 56 }} navbar={{ width: 212, breakpoint: "sm", collapsed: { mobile: !opened } }} padding="md">
+    <AppShell header={{ height: 56 }} navbar={{ width: 232, breakpoint: "sm", collapsed: { mobile: !opened } }} padding="md">
       <a className="skip-link" href="#main">Skip to the content</a>
       <AppShell.Header style={{ background: "var(--etl-surface)" }}>
         <Group h="100%" px="md" justify="space-between" wrap="nowrap">
