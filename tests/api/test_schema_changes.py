@@ -18,7 +18,7 @@ pytestmark = pytest.mark.feature("C10")
 
 PATH = f"{API}/schema-changes"
 MERGED = {"write_disposition": "merge", "primary_key": ["id"]}
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "schema_changes": "hold",
     "resources": [
         {"name": name, "source": "people.csv", **MERGED} for name in ("people", "copies")
@@ -187,18 +187,32 @@ async def test_a_refused_load_keeps_what_it_found(loaded: Loaded) -> None:
 
 
 async def test_a_load_that_fails_on_its_way_keeps_what_it_found(loaded: Loaded) -> None:
-    """It has gone on, so the next one, which finds the column in the table, has applied it."""
+    resources = [{**one, "minimum_rows": 2} for one in CONFIG["resources"]]
+    await loaded.configure(schema_changes="apply", resources=resources)
+    with pytest.raises(TerminalError, match="minimum_rows"):
+        await loaded.load(WIDER.rpartition("3,")[0])
+    kept = await inbox(loaded.owner)
+    assert states(kept) == {"people": "approved", "copies": "approved"}
+    assert {one["applied_run_id"] for one in kept} == {loaded.run_id}
+    await loaded.load(WIDER)
+    applied = await inbox(loaded.owner)
+    assert [one["id"] for one in applied] == [one["id"] for one in kept]
+    assert states(applied) == {"people": "applied", "copies": "applied"}
+    assert {one["applied_run_id"] for one in applied} == {loaded.run_id}
+
+
+async def test_what_a_killed_load_had_done_to_the_table_is_applied_by_the_next(
+    loaded: Loaded,
+) -> None:
+    """It told of the column before it wrote; the next one finds it in the table."""
     await loaded.configure(schema_changes="apply")
     loaded.runs += 1
-    change = {key: BORN[key] for key in ("kind", "column", "new")}
-    tables = [{"table": "people", "changes": [change]}]
-    found = {"policy": "apply", "goes_on": True, "tables": tables}
-    await loaded.ask("schema-changes", found=found)
-    await loaded.ask("reports", outcome="failed", error=TerminalError("cut off").body())
-    (kept,) = await inbox(loaded.owner)
-    assert (kept["state"], kept["applied_run_id"]) == ("approved", loaded.run_id)
+    tables = [{"table": "people", "changes": [BORN]}]
+    await loaded.ask("schema-changes", found={"policy": "apply", "goes_on": True, "tables": tables})
+    killed = loaded.run_id
     await loaded.load(FIRST)
-    assert states(await inbox(loaded.owner)) == {"people": "applied"}
+    (change,) = await inbox(loaded.owner)
+    assert (change["state"], change["applied_run_id"]) == ("applied", killed)
 
 
 async def test_it_is_decided_once_and_by_editors(

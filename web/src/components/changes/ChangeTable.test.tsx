@@ -21,7 +21,8 @@ const CHANGE: SchemaChange = {
   dag_id: "shop.main", run_id: "manual__1", applied_run_id: null, decided_by: null, decided_at: null,
 };
 const asked: { path: string; body: unknown }[] = [];
-let answer = () => Response.json({ ...CHANGE, state: "approved" });
+const decided = () => Response.json({ ...CHANGE, state: "approved" });
+let answer = decided;
 
 function shown(change: Partial<SchemaChange> = {}, permissions: Permission[] = ["pipelines:read", "pipelines:write"]) {
   queryClient.setQueryData(me().queryKey, { role: "editor", permissions } as never);
@@ -45,6 +46,7 @@ afterEach(() => {
   cleanup();
   queryClient.clear();
   asked.length = 0;
+  answer = decided;
   vi.unstubAllGlobals();
 });
 
