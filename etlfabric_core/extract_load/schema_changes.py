@@ -21,7 +21,7 @@ from etlfabric_core.extract_load.shape.versions import VERSION
 from etlfabric_core.graph.configs import DELETED_AT, PipelineConfig, SchemaPolicy
 
 Types = Mapping[str, str]
-MOST_TOLD = 5  # tables in a message; all of them are in the inbox
+MOST_TOLD = 5  # tables in a message, and changes of each; all of them are in the inbox
 
 
 def require_agreed(
@@ -68,7 +68,9 @@ def found(
 
 def words(change: TableChange) -> str:
     """A table's changes in one line."""
-    return f"table '{change.table}': {', '.join(_told(one) for one in change.changes)}"
+    told = ", ".join(_told(one) for one in change.changes[:MOST_TOLD])
+    more = len(change.changes) - MOST_TOLD
+    return f"table '{change.table}': {told}" + (f" and {more} more" if more > 0 else "")
 
 
 def _is_asked_for(config: PipelineConfig, table: PlannedTable) -> bool:

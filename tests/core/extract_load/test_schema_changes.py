@@ -186,6 +186,14 @@ def test_one_change_that_nobody_approved_holds_all(shop: Shop) -> None:
     assert shop.columns("t") == ["id", "v"]
 
 
+def test_a_message_names_the_first_of_many_changes(shop: Shop) -> None:
+    shop.load()
+    shop.execute(f"alter table t {', '.join(f'add c{n} int' for n in range(40))}")
+    with pytest.raises(TerminalError, match=r"column c4 is new \(integer\) and 35 more; nothing"):
+        shop.load("hold")
+    assert len(shop.changes[0].changes) == 40
+
+
 def test_a_rejection_is_told_with_its_note(shop: Shop) -> None:
     shop.load()
     shop.execute("alter table t add more text")
