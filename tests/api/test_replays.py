@@ -9,9 +9,9 @@ import pytest
 from etlfabric_core.extract_load.plan import LoadPlan
 from tests.api.airflow_server import AirflowServer
 from tests.api.conftest import MakeMember, TwoOrgs
+from tests.api.loaded_pipeline import Loaded
 from tests.api.runs_client import DEADLINE, ended, task, until
 from tests.api.runs_world import Member, World
-from tests.api.loaded_pipeline import Loaded
 from tests.api.test_pipeline_state import API, file_of, loaded
 from tests.api.warehouse_world import direct
 
