@@ -12,7 +12,10 @@ from etlfabric_core.extract_load.shape.statement import literal
 from etlfabric_core.graph.columns import ColumnType, FunctionCall
 
 NULL_WORDS = ("NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "\\N", "-", "?")
-IS_WORD = f"v IN ({', '.join(map(literal, NULL_WORDS))})"
+# IN would be a slow join.
+IS_WORD = (
+    f"CASE v {' '.join(f'WHEN {literal(word)} THEN TRUE' for word in NULL_WORDS)} ELSE FALSE END"
+)
 COMMA_NUMBER = r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?\s*"
 # 1,234 may be a thousand too; without a number that cannot, a comma is not taken for a point.
 CLEAR_COMMA = r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d+),(\d{1,2}|\d{4,})\s*"
