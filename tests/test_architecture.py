@@ -30,7 +30,11 @@ ABOVE_SPECS = tuple(f"{DOMAIN}.{name}" for name in ("services",))
 
 # They subclass dlt's classes, so they import it at the top; others import them inside functions.
 BUILT_ON_DLT = tuple(
-    f"{DOMAIN}.extract_load.{name}" for name in ("copy_jobs", "cursors", "destination", "progress")
+    f"{DOMAIN}.extract_load.{name}"
+    for name in (
+        *("cursors", "progress"),
+        *("destinations.postgres.client", "destinations.postgres.copy_jobs"),
+    )
 )
 
 WALLS = (

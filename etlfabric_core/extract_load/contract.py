@@ -8,15 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from etlfabric_core.errors import TerminalError
-from etlfabric_core.extract_load.fencing import WriterSession, qualified
 from etlfabric_core.extract_load.source_table import DLT_TYPES, SourceColumn
 from etlfabric_core.graph.columns import ColumnType
 from etlfabric_core.graph.configs import Contract, ResourceConfig
 
-COLUMNS = """
-select attname, format_type(atttypid, atttypmod) from pg_attribute
-where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped
-"""
 # Types between which no value changes are one family.
 FAMILIES = {
     "smallint": "integer",
@@ -54,12 +49,6 @@ class Terms:
     dropped: frozenset[str] = frozenset()
     forbidden: frozenset[str] = frozenset()
     fitted: Mapping[str, Fit] = field(default_factory=dict)
-
-
-def present(session: WriterSession, table: str) -> dict[str, str]:
-    """Columns and types of a table at the destination; none when it is not there."""
-    name = qualified(session.writer, table)
-    return dict(session.connection.execute(COLUMNS, [name]).fetchall())
 
 
 def terms(

@@ -19,19 +19,13 @@ from etlfabric_core.extract_load.copy_files import (
     read_header,
 )
 from etlfabric_core.extract_load.copy_text import blocks
-from etlfabric_core.extract_load.fencing import WriterSession
-from etlfabric_core.extract_load.source_table import SourceColumn, SourceTable
-from etlfabric_core.slugs import STAGING_SUFFIX
+from etlfabric_core.extract_load.source_table import SourceColumn
 
 if TYPE_CHECKING:
     import dlt
     import pyarrow
 
 LOAD_COLUMN = CopyColumn("_dlt_load_id", "character varying(64)")
-TYPES = (
-    "select attname, format_type(atttypid, atttypmod) from pg_attribute "
-    "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
-)
 # Types whose values have the same bytes, though their names differ.
 ALIKE = {"character varying": "text"}
 
@@ -39,19 +33,6 @@ ALIKE = {"character varying": "text"}
 def is_open(columns: Sequence[SourceColumn]) -> bool:
     """Whether these columns can pass; a table of another pipeline has marks of its own."""
     return not any(column.name.startswith("_dlt") for column in destination_columns(columns))
-
-
-def is_binary(session: WriterSession, source: SourceTable, table: str) -> bool:
-    """Whether the destination takes the rows of `source` in binary as its table `table`."""
-    if source.copy is None:
-        return False
-    columns = destination_columns(source.columns)
-    dataset = session.writer.dataset
-    for schema in (dataset, dataset + STAGING_SUFFIX):
-        found = session.connection.execute(TYPES, [f'"{schema}"."{table}"']).fetchall()
-        if other_types((*columns, LOAD_COLUMN), dict(found)):
-            return False
-    return True
 
 
 def destination_columns(columns: Sequence[SourceColumn]) -> tuple[CopyColumn, ...]:

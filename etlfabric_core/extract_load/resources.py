@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load import contract, fast_path
 from etlfabric_core.extract_load.evidence import KeySet, RowCount, key_set
-from etlfabric_core.extract_load.fencing import WriterSession
 from etlfabric_core.extract_load.plan import LoadPlan, Window
 from etlfabric_core.extract_load.replay.outcomes import Outcomes
 from etlfabric_core.extract_load.replay.rows import Replay, replayable
@@ -36,6 +35,8 @@ from etlfabric_core.slugs import slugify
 if TYPE_CHECKING:
     import dlt
     import pyarrow
+
+    from etlfabric_core.extract_load.destinations.postgres.fencing import WriterSession
 
 RESERVED_PREFIXES = ("_dlt", "_etlfabric")
 
@@ -108,7 +109,7 @@ class Place:
     where rejected rows are.
     """
 
-    session: WriterSession
+    session: "Callable[[], WriterSession]"
     types_of: Callable[[str], Mapping[str, str]]
     spool_dir: Path
     is_compared: Callable[[ResourceConfig, str], bool]
@@ -205,7 +206,7 @@ def _planned_table(
         keys = key_set(config, source, path, place.types_of(name), key)
     table = PlannedTable(config, source, name, disposition, cursor, plan.window, shape, keys=keys)
     if asked is not None and isinstance(table.quarantine, Outcomes):
-        there = Superseded.of(place.session, config, name, cursor.name if cursor else None)
+        there = Superseded.of(place.session(), config, name, cursor.name if cursor else None)
         size = plan.config.batch_size
         kept = Replay(config, source, table.quarantine, there, asked, key, size)
         return replace(table, replay=kept)

@@ -3,13 +3,13 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etlfabric_core.errors import FabricError, TerminalError
-from etlfabric_core.extract_load.fencing import WriterSession, open_session
+from etlfabric_core.extract_load.destinations import Destination, open_destination
 from etlfabric_core.extract_load.isolation import isolated
 from etlfabric_core.extract_load.lease import LeaseKeeper
 from etlfabric_core.extract_load.plan import FoundChanges, LoadPlan, LoadResult
@@ -46,8 +46,8 @@ def run_load(
     shutil.rmtree(pipelines_dir, ignore_errors=True)
     try:
         lease.check()
-        with isolated(plan.config.batch_size), open_session(plan, lease.epoch) as session:
-            load = _Load(plan, pipelines_dir, files, lease, session, announce)
+        with isolated(plan.config.batch_size), open_destination(plan, lease) as destination:
+            load = _Load(plan, pipelines_dir, files, lease, destination, announce)
             return load.run(progress, started)
     except FabricError:
         raise
@@ -65,34 +65,28 @@ class _Load:
     pipelines_dir: Path
     files: Mapping[str, Path]
     lease: LeaseKeeper
-    session: WriterSession
+    destination: Destination
     announce: Callable[[FoundChanges], None]
 
     def run(self, report: Callable[[str, dict[str, int]], None], started: float) -> LoadResult:
-        from etlfabric_core.extract_load import (
-            counts,
-            deletes,
-            fast_path,
-            recovery,
-            schema_changes,
-            verdict,
-        )
+        from etlfabric_core.extract_load import counts, fast_path, schema_changes, verdict
         from etlfabric_core.extract_load.progress import ProgressMeter
         from etlfabric_core.extract_load.resources import dlt_source, planned
         from etlfabric_core.extract_load.sources import open_reader
 
-        orphans = recovery.remove_orphans(self.session)
+        orphans = self.destination.remove_orphans()
         meter = ProgressMeter(report)
         with open_reader(self.plan.source, self.files, self.plan.config) as reader:
             place = self._place()
             tables, skipped = planned(self.plan, reader, place)
             schema_changes.require_agreed(self.plan, tables, place.types_of, self.announce)
-            tables = [self._on_its_path(table) for table in tables]
+            copies = self.pipelines_dir / "copies"
+            tables = [self.destination.on_its_path(table, copies) for table in tables]
             pipeline = self._pipeline(tables, meter)
             pipeline.sync_destination()
             steps = verdict.Steps(pipeline.extract(dlt_source(self.plan.pipeline, tables)))
         verdict.require_enough(tables, steps)
-        deletes.stage(self.session, tables)
+        self.destination.stage_deletes(tables)
         load_ids = tuple(steps.extract.loads_ids) if tables else ()
         if load_ids:
             normalized = pipeline.normalize()
@@ -104,10 +98,10 @@ class _Load:
             steps = verdict.Steps(steps.extract, normalized, loaded, passed_on)
             meter.finish("load")
         loads = verdict.table_loads(tables, steps, meter.rows("load"))
-        gone = deletes.apply(self.session, tables)
+        gone = self.destination.apply_deletes(tables)
         return LoadResult(
             load_ids=load_ids,
-            tables=verdict.compared(loads, gone, counts.compare(self.session, tables)),
+            tables=verdict.compared(loads, gone, counts.compare(self.destination, tables)),
             skipped=tuple(skipped),
             replay=bool(self.plan.replay),
             orphans_removed=orphans,
@@ -115,35 +109,24 @@ class _Load:
         )
 
     def _place(self) -> "Place":
-        from etlfabric_core.extract_load import contract, deletes
         from etlfabric_core.extract_load.resources import Place
 
+        rejected = self.pipelines_dir / "rejected"
         return Place(
-            self.session,
-            cache(partial(contract.present, self.session)),
-            self.pipelines_dir / "rejected",
-            partial(deletes.is_due, self.session),
+            self.destination.replay_session,
+            cache(self.destination.present),
+            rejected,
+            self.destination.is_compared,
         )
-
-    def _on_its_path(self, table: "PlannedTable") -> "PlannedTable":
-        from etlfabric_core.extract_load import fast_path
-
-        if table.is_watched or not fast_path.is_open(table.columns):
-            return table
-        is_binary = table.is_unchanged and fast_path.is_binary(
-            self.session, table.source, table.name
-        )
-        folder = self.pipelines_dir / "copies" / table.name
-        return replace(table, copy_folder=folder, is_binary=is_binary)
 
     def _pipeline(self, tables: "list[PlannedTable]", meter: "ProgressMeter") -> "dlt.Pipeline":
         import dlt
 
-        from etlfabric_core.extract_load.destination import FencedPostgres, LoadGuard
+        from etlfabric_core.extract_load.destinations.writer import LoadGuard
         from etlfabric_core.extract_load.progress import StageCollector
 
         guard = LoadGuard(
-            writer=self.session.writer,
+            writer=self.destination.writer,
             lease=self.lease,
             meter=meter,
             window=self.plan.window,
@@ -157,7 +140,7 @@ class _Load:
         return dlt.pipeline(
             pipeline_name=self.plan.pipeline,
             pipelines_dir=str(self.pipelines_dir),
-            destination=FencedPostgres(self.plan.destination, guard),
+            destination=self.destination.dlt_destination(guard),
             dataset_name=self.plan.dataset,
             progress=StageCollector(meter, {table.name for table in tables}),
         )
@@ -165,14 +148,12 @@ class _Load:
     def _load(
         self, pipeline: "dlt.Pipeline", load_ids: tuple[str, ...], tables: "list[PlannedTable]"
     ) -> Any:
-        from etlfabric_core.extract_load import recovery
-
         appended = [table.name for table in tables if table.only_adds]
-        with self.session.dataset_lock(self.lease):
+        with self.destination.dataset_lock(self.lease):
             self.lease.check()
-            recovery.register(self.session, load_ids, appended)
+            self.destination.register(load_ids, appended)
             loaded = pipeline.load()
-            if pipeline.has_pending_data or not recovery.completed(self.session, load_ids):
+            if pipeline.has_pending_data or not self.destination.completed(load_ids):
                 raise TerminalError(
                     "the destination does not list the load as complete",
                     hint="run again; when it stays, report it with the run's id",

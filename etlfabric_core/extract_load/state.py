@@ -16,7 +16,8 @@ from etlfabric_core import clock
 from etlfabric_core.connectors import postgres
 from etlfabric_core.errors import Conflict
 from etlfabric_core.extract_load.cursor_values import parsed, told
-from etlfabric_core.extract_load.fencing import Writer, open_writer, qualified
+from etlfabric_core.extract_load.destinations.postgres.fencing import open_writer, qualified
+from etlfabric_core.extract_load.destinations.writer import Writer
 from etlfabric_core.extract_load.plan import Endpoint, StateChange
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.counts import Counted
-from etlfabric_core.extract_load.deletes import Gone
+from etlfabric_core.extract_load.destinations.writer import Gone
 from etlfabric_core.extract_load.plan import TableLoad
 from etlfabric_core.extract_load.resources import PlannedTable
 

@@ -9,7 +9,8 @@ import pytest
 from fastapi import FastAPI
 
 from etlfabric_core.errors import TerminalError
-from etlfabric_core.extract_load import fencing
+from etlfabric_core.extract_load.destinations import postgres
+from etlfabric_core.extract_load.destinations.postgres import fencing
 from etlfabric_core.extract_load.plan import LoadPlan
 from etlfabric_core.extract_load.sources import open_reader
 from etlfabric_core.graph.configs import PipelineConfig
@@ -229,7 +230,7 @@ async def test_nobody_else_holds_the_locks_of_a_dataset(
     )
 
     def held() -> None:
-        with fencing.open_session(plan, 1) as session, session.dataset_lock(Holder()):
+        with postgres.open_destination(plan, Holder()) as opened, opened.dataset_lock(Holder()):
             pass
 
     await asyncio.to_thread(held)

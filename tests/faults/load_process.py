@@ -23,7 +23,7 @@ from tests.loading import run
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     [
-        "etlfabric_core.extract_load.destination",
+        "etlfabric_core.extract_load.destinations.postgres.client",
         "dlt.sources.helpers.requests",
         "dlt.common.libs.pyarrow",
         *("pandas", "sqlalchemy", "psycopg", "pyarrow.csv", "pyarrow.parquet"),

@@ -19,8 +19,8 @@ from cli.stack.ports import free_port
 from cli.stack.postgres import FAST_AND_LOOSE, EmbeddedPostgres
 from etlfabric_core.connectors.postgres import connect
 from etlfabric_core.errors import TransientError
-from etlfabric_core.extract_load.destination import credentials
-from etlfabric_core.extract_load.fencing import Writer
+from etlfabric_core.extract_load.destinations.postgres.client import credentials
+from etlfabric_core.extract_load.destinations.writer import Writer
 from etlfabric_core.extract_load.plan import LoadPlan
 from tests.faults.load_process import IS_WHOLE, SEED, LoadProcess
 from tests.faults.places import AS_TEXT, PATHS, WAYS, fill, is_exact, load_plan

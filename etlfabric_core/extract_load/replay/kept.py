@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from etlfabric_core.connectors import postgres
-from etlfabric_core.extract_load.contract import present
-from etlfabric_core.extract_load.fencing import WriterSession, qualified
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.shape.rejected import SUFFIX, ReadAs
 
 if TYPE_CHECKING:
     import psycopg
+
+    from etlfabric_core.extract_load.destinations.postgres.fencing import WriterSession
 
 STATEMENT_TIMEOUT = "20s"
 # The newest first: of several rows with one key it is the one that counts.
@@ -32,8 +32,11 @@ class KeptRow:
     read_as: ReadAs | None
 
 
-def kept_rows(session: WriterSession, table: str, size: int) -> Iterator[list[KeptRow]]:
+def kept_rows(session: "WriterSession", table: str, size: int) -> Iterator[list[KeptRow]]:
     """All rejected rows of a table, `size` at once; none when there is no quarantine."""
+    from etlfabric_core.extract_load.destinations.postgres.fencing import qualified
+    from etlfabric_core.extract_load.destinations.postgres.tables import present
+
     name = table + SUFFIX
     if not present(session, name):
         return

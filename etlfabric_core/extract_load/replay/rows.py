@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.contract import Terms
-from etlfabric_core.extract_load.fencing import WriterSession
 from etlfabric_core.extract_load.replay.kept import KeptRow, kept_rows
 from etlfabric_core.extract_load.replay.outcomes import Outcomes
 from etlfabric_core.extract_load.replay.passage import FILTERED, Passage, passage
@@ -18,6 +17,8 @@ from etlfabric_core.graph.configs import ResourceConfig
 
 if TYPE_CHECKING:
     import pyarrow
+
+    from etlfabric_core.extract_load.destinations.postgres.fencing import WriterSession
 
 MOST_AT_ONCE = 5_000  # rows, which are whole and as JSON
 
@@ -55,7 +56,7 @@ class Replay:
     _passages: dict[str, Passage] = field(default_factory=dict)
 
     @property
-    def session(self) -> WriterSession:
+    def session(self) -> "WriterSession":
         """Where the rows are."""
         return self.superseded.session
 

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from etlfabric_core.extract_load.contract import normal_name, present
-from etlfabric_core.extract_load.fencing import WriterSession, qualified
+from etlfabric_core.extract_load.contract import normal_name
 from etlfabric_core.graph.configs import MergeStrategy, ResourceConfig, WriteDisposition
 
 if TYPE_CHECKING:
     import pyarrow
+
+    from etlfabric_core.extract_load.destinations.postgres.fencing import WriterSession
 
 SAME_KEY = "the table has another row of this key by now"
 SAME_ROW = "a later load has loaded this row"
@@ -30,7 +31,7 @@ class Superseded:
     a load does not read a row again, or loads it each time.
     """
 
-    session: WriterSession
+    session: "WriterSession"
     table: str
     key: tuple[str, ...]
     cursor: str | None
@@ -39,7 +40,7 @@ class Superseded:
 
     @classmethod
     def of(
-        cls, session: WriterSession, config: ResourceConfig, table: str, cursor: str | None
+        cls, session: "WriterSession", config: ResourceConfig, table: str, cursor: str | None
     ) -> "Superseded":
         """For a resource; `cursor` is its column as it is loaded."""
         appends = config.write_disposition is WriteDisposition.APPEND
@@ -71,6 +72,9 @@ class Superseded:
         return repeated
 
     def _found(self, texts: Mapping[str, list[str | None]], load_ids: Sequence[str]) -> set[int]:
+        from etlfabric_core.extract_load.destinations.postgres.fencing import qualified
+        from etlfabric_core.extract_load.destinations.postgres.tables import present
+
         types = present(self.session, self.table)
         conditions = [
             self._condition(place, name, types.get(normal_name(name)))

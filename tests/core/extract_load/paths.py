@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pyarrow.parquet import ParquetFile
 
-from etlfabric_core.extract_load import copy_jobs
+from etlfabric_core.extract_load.destinations.postgres import copy_jobs
 
 
 def watched_formats(monkeypatch: pytest.MonkeyPatch) -> list[str]:

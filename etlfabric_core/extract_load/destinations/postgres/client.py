@@ -6,7 +6,6 @@ been taken over.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,39 +19,16 @@ from dlt.destinations.sql_jobs import SqlStagingReplaceFollowupJob
 from etlfabric_core.connectors.postgres import PostgresConfig, PostgresSecrets, location
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.errors import TerminalError
-from etlfabric_core.extract_load.copy_jobs import JOBS
-from etlfabric_core.extract_load.fencing import FencedError, Writer, fence_query
-from etlfabric_core.extract_load.lease import LeaseKeeper
-from etlfabric_core.extract_load.plan import Endpoint, Window
-from etlfabric_core.extract_load.progress import ProgressMeter
-from etlfabric_core.extract_load.recovery import forget_query
+from etlfabric_core.extract_load.destinations.postgres.copy_jobs import JOBS
+from etlfabric_core.extract_load.destinations.postgres.fencing import fence_query
+from etlfabric_core.extract_load.destinations.postgres.recovery import forget_query
+from etlfabric_core.extract_load.destinations.writer import FencedError, LoadGuard, Writer
+from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.replay.outcomes import Outcomes
 from etlfabric_core.extract_load.shape.rejected import SUFFIX
 from etlfabric_core.extract_load.source_table import INSERT_HINT, TYPE_HINT
 
 EXAMPLES = 3  # of keys in a message
-
-
-@dataclass(frozen=True)
-class LoadGuard:
-    """What the clients of one load need: who writes, until when, and what to replace.
-
-    `reloaded` maps tables that are appended to in a backfill to their cursor column: their
-    older rows in `window` leave in the transaction that completes the load. So do rejected rows
-    that are `replayed` from their quarantine.
-    """
-
-    writer: Writer
-    lease: LeaseKeeper
-    meter: ProgressMeter
-    window: Window | None
-    reloaded: dict[str, str]
-    replayed: tuple[Outcomes, ...] = ()
-
-    def count(self, table: str, rows: int) -> None:
-        """Rows that the server says it copied."""
-        if not table.startswith("_dlt"):
-            self.meter.add("load", table, rows)
 
 
 def credentials(endpoint: Endpoint, writer: Writer) -> PostgresCredentials:

@@ -8,7 +8,12 @@ this pipeline's rows of exactly these loads are touched.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from etlfabric_core.extract_load.fencing import LOAD_TABLE, Writer, WriterSession, qualified
+from etlfabric_core.extract_load.destinations.postgres.fencing import (
+    LOAD_TABLE,
+    WriterSession,
+    qualified,
+)
+from etlfabric_core.extract_load.destinations.writer import Writer
 
 if TYPE_CHECKING:
     import psycopg

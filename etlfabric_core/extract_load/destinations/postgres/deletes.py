@@ -10,10 +10,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from etlfabric_core.errors import TerminalError
-from etlfabric_core.extract_load.contract import normal_name, present
+from etlfabric_core.extract_load.contract import normal_name
 from etlfabric_core.extract_load.copy_text import blocks
+from etlfabric_core.extract_load.destinations.postgres.fencing import (
+    COMPARED_TABLE,
+    WriterSession,
+    qualified,
+)
+from etlfabric_core.extract_load.destinations.postgres.tables import present
+from etlfabric_core.extract_load.destinations.writer import Gone
 from etlfabric_core.extract_load.evidence import KeySet
-from etlfabric_core.extract_load.fencing import COMPARED_TABLE, WriterSession, qualified
 from etlfabric_core.extract_load.resources import PlannedTable
 from etlfabric_core.extract_load.sources.postgres_query import (
     Relation,
@@ -26,14 +32,6 @@ if TYPE_CHECKING:
     from psycopg import sql
 
 IN_UTC = "set local time zone 'UTC'"  # in which times without a zone are compared
-
-
-@dataclass(frozen=True)
-class Gone:
-    """Rows of one table: marked or removed by this load, and those whose mark was taken back."""
-
-    deleted: int = 0
-    restored: int = 0
 
 
 def is_due(session: WriterSession, resource: ResourceConfig, table: str) -> bool:

@@ -10,7 +10,6 @@ An advisory lock is open to every role of a database that knows its key. So the 
 number that lies in the dataset, where only those who may write to it can read it.
 """
 
-import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from etlfabric_core.connectors import postgres
 from etlfabric_core.errors import TerminalError, TransientError
+from etlfabric_core.extract_load.destinations.writer import FencedError, Writer
 from etlfabric_core.extract_load.lease import LeaseKeeper
-from etlfabric_core.extract_load.plan import Endpoint, LoadPlan
+from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.slugs import STAGING_SUFFIX
 
 if TYPE_CHECKING:
@@ -33,36 +33,6 @@ COMPARED_TABLE = "_etlfabric_compared"
 DATASET_LOCK = "dataset"
 TAKEOVER_SECONDS = 60
 QUEUE_SECONDS = 6 * 3600
-
-
-@dataclass(frozen=True)
-class Writer:
-    """Who writes: the pipeline's name, its dataset, and the epoch of this try."""
-
-    pipeline: str
-    dataset: str
-    epoch: int
-
-    @property
-    def application_name(self) -> str:
-        """The name of its sessions. Short: PostgreSQL cuts names at 63 bytes."""
-        return f"{self.application_prefix}{self.epoch}"
-
-    @property
-    def application_prefix(self) -> str:
-        """What the sessions of all tries of this pipeline begin with."""
-        digest = hashlib.sha256(f"{self.dataset}/{self.pipeline}".encode()).hexdigest()[:16]
-        return f"etlfabric/{digest}/"
-
-
-class FencedError(TransientError):
-    """A newer try of the pipeline took over."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "a newer try of this pipeline took over; nothing of this one was kept",
-            hint="nothing to do: the newer try loads the same rows",
-        )
 
 
 @dataclass(frozen=True)
@@ -243,17 +213,6 @@ def fence_query(writer: Writer) -> str:
         f"select 1 from {qualified(writer, LEASE_TABLE)} "  # noqa: S608
         "where pipeline = %s and epoch = %s for share"
     )
-
-
-@contextmanager
-def open_session(plan: LoadPlan, epoch: int) -> Iterator[WriterSession]:
-    """Takes the pipeline of a load over and holds it until the end.
-
-    Raises:
-        TerminalError, TransientError: as `open_writer`.
-    """
-    with open_writer(plan.destination, Writer(plan.pipeline, plan.dataset, epoch)) as session:
-        yield session
 
 
 @contextmanager

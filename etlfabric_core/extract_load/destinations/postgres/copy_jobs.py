@@ -14,7 +14,8 @@ from dlt.common.destination.client import HasFollowupJobs, RunnableLoadJob
 from etlfabric_core.errors import TerminalError, TransientError
 from etlfabric_core.extract_load.copy_files import SUFFIX, CopyColumn, read_header
 from etlfabric_core.extract_load.copy_text import FORMAT, blocks
-from etlfabric_core.extract_load.fast_path import TYPES, other_types
+from etlfabric_core.extract_load.destinations.postgres.tables import COLUMNS
+from etlfabric_core.extract_load.fast_path import other_types
 from etlfabric_core.extract_load.source_table import TYPE_HINT
 
 COPY_BYTES = 1 << 18
@@ -73,7 +74,7 @@ class CopyJob(RunnableLoadJob, HasFollowupJobs):  # type: ignore[misc]
             behind = sql_client.make_qualified_table_name(self.load_table_name)
         found: list[Mapping[str, str]] = []
         for place in {table: None, behind: None}:
-            cursor.execute(TYPES, [place])
+            cursor.execute(COLUMNS, [place])
             found.append(dict(cursor.fetchall()))
         narrowed = {}
         for name, column in self._load_table["columns"].items():
@@ -139,7 +140,7 @@ class BinaryCopyJob(TextCopyJob):
         Of two types with values of the same length one would be taken for the other.
         """
         cursor.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
-        cursor.execute(TYPES, [table])
+        cursor.execute(COLUMNS, [table])
         if changed := other_types(self._columns, dict(cursor.fetchall())):
             raise TransientError(
                 f"table '{self.load_table_name}': columns {', '.join(changed)} got another type "
