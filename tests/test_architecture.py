@@ -32,7 +32,8 @@ ABOVE_SPECS = tuple(f"{DOMAIN}.{name}" for name in ("services",))
 BUILT_ON_DLT = tuple(
     f"{DOMAIN}.extract_load.{name}"
     for name in (
-        *("cursors", "progress"),
+        *("cursors", "progress", "typing_step"),
+        *("destinations.merging", "destinations.mysql_types", "destinations.sql.client"),
         *("destinations.postgres.client", "destinations.postgres.copy_jobs"),
     )
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from etlfabric_core.connectors.record import ConnectorModel, Files, parse
+from etlfabric_core.connectors.record import ConnectorModel, Files
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.plan import Endpoint
 
@@ -21,10 +21,8 @@ def database_file(endpoint: Endpoint, files: Files, *, label: str, magic: bytes,
     """The uploaded file, which has the bytes `magic` at that place.
 
     Raises:
-        InvalidConfig: the config is wrong.
         TerminalError: the file is missing, empty or of another kind.
     """
-    parse(DatabaseFileConfig, endpoint.config)
     names = [file.name for file in endpoint.files] or list(files)
     path = files.get(names[0]) if names else None
     if path is None or not path.is_file():

@@ -1,15 +1,22 @@
-"""DuckDB: an uploaded database file, always opened read-only and shut off from everything else."""
+"""DuckDB: an uploaded database file, or one that the platform keeps and that loads write to.
+
+Here both are opened read-only and shut off from everything else.
+"""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from etlfabric_core.connectors.browse import whole_list
-from etlfabric_core.connectors.database_file import DatabaseFileConfig, database_file
+from etlfabric_core.connectors.database_file import database_file
 from etlfabric_core.connectors.record import (
     Ability,
     Connector,
+    ConnectorModel,
     Direction,
     DiscoveredColumn,
     DiscoveredTable,
@@ -17,9 +24,10 @@ from etlfabric_core.connectors.record import (
     NoSecrets,
     TableKind,
     TestResult,
+    parse,
 )
 from etlfabric_core.connectors.sql import discovered, no_table
-from etlfabric_core.errors import FabricError, TerminalError
+from etlfabric_core.errors import FabricError, InvalidConfig, TerminalError, TransientError
 from etlfabric_core.extract_load.plan import Endpoint
 
 if TYPE_CHECKING:
@@ -50,19 +58,36 @@ order by ordinal_position
 """
 
 
+class DuckdbConfig(ConnectorModel):
+    """Which database."""
+
+    uploads: tuple[int, ...] = Field(
+        (),
+        max_length=1,
+        description="The id of an uploaded database file, to read from. Without one the platform "
+        "keeps a database that pipelines load into.",
+    )
+
+
 @contextmanager
 def connect(endpoint: Endpoint, files: Files) -> "Iterator[duckdb.DuckDBPyConnection]":
     """The file, read-only, closed at the end.
 
     Raises:
         TerminalError: the file is missing, empty, damaged or of another version.
+        TransientError: a load is writing to it.
     """
     import duckdb
 
-    path = database_file(endpoint, files, label="DuckDB", magic=MAGIC, at=MAGIC_AT)
+    path = _path(endpoint, files)
     try:
-        connection = duckdb.connect(path, read_only=True, config=dict(CLOSED))
+        connection = duckdb.connect(path or ":memory:", read_only=bool(path), config=dict(CLOSED))
     except duckdb.Error as error:
+        if path is None or path == endpoint.database_file:
+            raise TransientError(
+                "a load is writing to the database, or did not end in order",
+                hint="try again when the load is done",
+            ) from None
         raise TerminalError(
             f"uploads: '{path.name}' cannot be read ({type(error).__name__})",
             hint=f"upload a file that DuckDB {duckdb.__version__} can read, after a CHECKPOINT",
@@ -71,6 +96,28 @@ def connect(endpoint: Endpoint, files: Files) -> "Iterator[duckdb.DuckDBPyConnec
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set lock_configuration = true")
         yield connection
+
+
+def kept_file(endpoint: Endpoint) -> Path:
+    """The database that the platform keeps for a connection.
+
+    Raises:
+        InvalidConfig: the connection is an uploaded file, or not saved yet.
+    """
+    if endpoint.database_file is None:
+        raise InvalidConfig(
+            "uploads: an uploaded database is only read",
+            hint="leave out the upload: then the platform keeps a database for the connection",
+        )
+    return endpoint.database_file
+
+
+def _path(endpoint: Endpoint, files: Files) -> Path | None:
+    """None: the database that is kept was not written to yet."""
+    if parse(DuckdbConfig, endpoint.config).uploads:
+        return database_file(endpoint, files, label="DuckDB", magic=MAGIC, at=MAGIC_AT)
+    path = endpoint.database_file
+    return path if path and path.exists() else None
 
 
 def test(endpoint: Endpoint, files: Files) -> TestResult:
@@ -149,9 +196,9 @@ def describe(
 DUCKDB = Connector(
     name="duckdb",
     label="DuckDB",
-    description="An uploaded DuckDB database.",
-    directions=frozenset({Direction.SOURCE}),
-    config=DatabaseFileConfig,
+    description="An uploaded DuckDB database, or one that the platform keeps.",
+    directions=frozenset(Direction),
+    config=DuckdbConfig,
     secrets=NoSecrets,
     test=test,
     browse=whole_list(list_tables, list_columns),

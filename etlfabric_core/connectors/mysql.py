@@ -2,11 +2,15 @@
 
 import socket
 import ssl
+from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from typing import Any, Literal
 
 import pymysql
+import sqlalchemy
 from pydantic import Field, SecretStr
+from pymysql.converters import conversions
 
 from etlfabric_core.connectors import mysql_catalog
 from etlfabric_core.connectors.pem import whole_pem
@@ -34,6 +38,13 @@ SESSION = (
     "set session time_zone = '+00:00', sql_mode = '', net_write_timeout = 3600, "
     "character_set_results = utf8mb4"
 )
+# A value that does not fit is an error. A transaction sees what others have committed, and locks
+# only the rows that it means.
+WRITING_SESSION = (
+    "set session time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
+    "character_set_results = utf8mb4"
+)
+SEES_COMMITTED = "set session transaction isolation level read committed"
 READ_ONLY = "set session transaction read only"
 
 
@@ -163,7 +174,35 @@ class Session(pymysql.Connection):  # type: ignore[misc]
         super().close()
 
 
-def _open(endpoint: Endpoint, address: str) -> Session:
+def writing_engine(endpoint: Endpoint) -> "sqlalchemy.Engine":
+    """An engine whose sessions write, at the first checked address that answers.
+
+    Raises:
+        InvalidConfig, TerminalError, TransientError: as `SqlSystem.connect`.
+    """
+    with SYSTEM.connect(endpoint):
+        pass  # or it has told in our words why the server cannot be reached
+    config = parse(MysqlConfig, endpoint.config)
+    url = sqlalchemy.URL.create("mysql+pymysql", host=config.host, database=config.database)
+    return sqlalchemy.create_engine(
+        url, creator=partial(_open_to_write, endpoint), hide_parameters=True
+    )
+
+
+def _open_to_write(endpoint: Endpoint) -> Session:
+    *others, last = endpoint.addresses
+    for address in others:
+        with suppress(OSError):
+            return _open(endpoint, address, writes=True)
+    return _open(endpoint, last, writes=True)
+
+
+def _decimal(value: Decimal, mapping: Any = None) -> str:
+    """In quotes: MySQL would read a number with an exponent as a double, and round it."""
+    return f"'{value:f}'"
+
+
+def _open(endpoint: Endpoint, address: str, *, writes: bool = False) -> Session:
     config = parse(MysqlConfig, endpoint.config)
     connection = Session(
         host=config.host,  # for the certificate only: the socket is connected already
@@ -173,15 +212,16 @@ def _open(endpoint: Endpoint, address: str) -> Session:
         database=config.database,
         charset="utf8mb4",
         local_infile=False,  # a server could ask for any file of this machine
-        autocommit=True,
+        autocommit=not writes,
         read_timeout=READ_TIMEOUT_S,
-        init_command=SESSION,
+        init_command=WRITING_SESSION if writes else SESSION,
+        conv={**conversions, Decimal: _decimal},
         ssl=_context(config),
         ssl_disabled=config.sslmode == "disable",
         defer_connect=True,
     )
     connection.connect(socket.create_connection((address, config.port), CONNECT_TIMEOUT_S))
-    connection.query(READ_ONLY)
+    connection.query(SEES_COMMITTED if writes else READ_ONLY)
     return connection
 
 

@@ -18,6 +18,7 @@ from etlfabric_core.connectors.record import (
     NoSecrets,
     TableKind,
     TestResult,
+    parse,
 )
 from etlfabric_core.errors import FabricError, TerminalError
 from etlfabric_core.extract_load.plan import Endpoint
@@ -33,6 +34,7 @@ def connect(endpoint: Endpoint, files: Files) -> Iterator[sqlite3.Connection]:
     Raises:
         TerminalError: the file is missing, empty or not a SQLite database.
     """
+    parse(DatabaseFileConfig, endpoint.config)
     path = database_file(endpoint, files, label="SQLite", magic=MAGIC, at=0)
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         try:

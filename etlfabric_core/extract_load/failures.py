@@ -33,6 +33,9 @@ def explained(error: BaseException, destination: Endpoint) -> FabricError:
         if (told := _from_database(link, destination)) is not None:
             return told
     for link in chain:
+        if (told := _from_driver(link, destination)) is not None:
+            return told
+    for link in chain:
         if (told := _from_dlt(link)) is not None:
             return told
     names = " > ".join(f"{type(link).__name__}{_place(link)}" for link in chain)
@@ -83,6 +86,35 @@ def _from_database(error: BaseException, destination: Endpoint) -> FabricError |
     kind = TransientError if state.startswith(TRANSIENT_STATES) else TerminalError
     safe = parts if not state.startswith("22") else ["a value does not fit its column", *parts[1:]]
     return kind(f"PostgreSQL {state}: {', '.join(safe)}", hint=HINTS.get(state))
+
+
+def _from_driver(error: BaseException, destination: Endpoint) -> FabricError | None:
+    """Errors of other drivers: their class and number, never their words, which repeat values."""
+    module = type(error).__module__.partition(".")[0]
+    if module not in DRIVERS:
+        return None
+    code = next(iter(getattr(error, "args", ())), None)
+    name = f"{type(error).__name__} {code}" if isinstance(code, int) else type(error).__name__
+    if code in DRIVERS[module] or name in DRIVERS[module]:
+        return TransientError(
+            f"the connection to the destination was lost, or it was busy ({name})",
+            hint="check that the server is running; the next try begins anew",
+        )
+    return TerminalError(
+        f"the destination {destination.connector} refused a statement of the load ({name})",
+        hint="check that the user may make and fill tables, and that the values fit their columns",
+    )
+
+
+# Drivers, and their errors or numbers that another try may not meet.
+DRIVERS: dict[str, tuple[str | int, ...]] = {
+    "pymysql": (1205, 1213, 1927, 2003, 2006, 2013, 1053, 1040),
+    "duckdb": ("IOException", "TransactionException"),
+    "pymssql": (1205, 20003, 20006, 20009),
+    "snowflake": (),
+    "google": ("ServiceUnavailable", "TooManyRequests", "InternalServerError"),
+    "botocore": ("EndpointConnectionError", "ConnectionClosedError", "ReadTimeoutError"),
+}
 
 
 def _from_dlt(error: BaseException) -> FabricError | None:

@@ -1,6 +1,7 @@
 """What a load is asked to do (LoadPlan) and what it did (LoadResult)."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -26,7 +27,7 @@ class Endpoint(_Document):
 
     `addresses` are what the host's name stood for when the service checked it; connections go to
     these and to no others. `others` has the same for further hosts, such as one that hands out
-    tokens.
+    tokens. `database_file` is the database that the platform keeps for the connection, if it does.
     """
 
     connector: str
@@ -35,6 +36,7 @@ class Endpoint(_Document):
     files: tuple[FileRef, ...] = ()
     addresses: tuple[str, ...] = ()
     others: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    database_file: Path | None = None
 
 
 class Window(_Document):

@@ -28,6 +28,7 @@ from etlfabric_core.extract_load.source_table import (
     arrow_schema,
 )
 from etlfabric_core.extract_load.sources import Reader
+from etlfabric_core.extract_load.typed import Holds, Typing, typed
 from etlfabric_core.files.formats import stem
 from etlfabric_core.graph.configs import MergeStrategy, ResourceConfig, WriteDisposition
 from etlfabric_core.slugs import slugify
@@ -47,8 +48,9 @@ class PlannedTable:
 
     `cursor` is the column as it is loaded. Without a `shape` rows pass as they are; with a
     `copy_folder` they pass as files that are written there: as the source sends them in binary if
-    `is_binary`, or else as text. `keys` and `count` are there to be filled by the extraction. With
-    a `replay` its rows are those of the quarantine.
+    `is_binary`, or else as text. With `holds` they leave in the types of the destination. `keys`
+    and `count` are there to be filled by the extraction. With a `replay` its rows are those of the
+    quarantine.
     """
 
     config: ResourceConfig
@@ -63,6 +65,7 @@ class PlannedTable:
     keys: KeySet | None = None
     count: RowCount | None = None
     replay: Replay | None = None
+    holds: Holds | None = None
 
     @property
     def columns(self) -> tuple[SourceColumn, ...]:
@@ -106,13 +109,20 @@ class Place:
     """What is there: the types of a table's columns, and a folder for rejected rows and keys.
 
     `is_compared` says whether the keys of a resource's table are to be compared now. `session` is
-    where rejected rows are.
+    where rejected rows are; `holds` is what the columns can be, None: whatever PostgreSQL has.
     """
 
     session: "Callable[[], WriterSession]"
     types_of: Callable[[str], Mapping[str, str]]
     spool_dir: Path
     is_compared: Callable[[ResourceConfig, str], bool]
+    holds: Holds | None = None
+
+    def arriving(self, column: SourceColumn) -> SourceColumn:
+        """The column as the destination will have it."""
+        if self.holds is None:
+            return column
+        return replace(column, destination_type=typed(column, self.holds).word)
 
 
 def configured(plan: LoadPlan, reader: Reader) -> tuple[ResourceConfig, ...]:
@@ -193,7 +203,8 @@ def _planned_table(
     key = bytes.fromhex(plan.mask_key)
     outgoing = [output.column for output in outputs_of(config, source)]
     if not is_identity(config) or config.is_keyed:
-        asked = contract.terms(config, outgoing, place.types_of(name))
+        arriving = [place.arriving(column) for column in outgoing]
+        asked = contract.terms(config, arriving, place.types_of(name))
         if asked is None:
             return None
         quarantine = _quarantine(plan, config, place.spool_dir / name)
@@ -210,7 +221,7 @@ def _planned_table(
         size = plan.config.batch_size
         kept = Replay(config, source, table.quarantine, there, asked, key, size)
         return replace(table, replay=kept)
-    return replace(table, count=_count(table))
+    return replace(table, count=_count(table), holds=place.holds)
 
 
 def _quarantine(plan: LoadPlan, config: ResourceConfig, path: Path) -> Quarantine | None:
@@ -296,8 +307,10 @@ def _resource(table: PlannedTable) -> "dlt.sources.DltResource":
         table_name=table.name,
         write_disposition=_disposition(table),
         primary_key=list(table.config.primary_key) or None,
-        columns=[_column_hint(column) for column in table.columns],
+        columns=_column_hints(table.columns, table.holds),
     )
+    if table.holds:
+        made.add_step(_leaving(table.name, table.columns, table.holds))
     inserts = table.disposition is WriteDisposition.INSERT
     made.apply_hints(additional_table_hints={INSERT_HINT: inserts})  # the schema remembers it
     return made
@@ -320,14 +333,23 @@ def _rejected(table: PlannedTable) -> "dlt.sources.DltResource":
 
     assert table.quarantine is not None  # noqa: S101 (called for tables that have one)
     replaced = table.disposition is WriteDisposition.REPLACE
-    return dlt.resource(
+    made = dlt.resource(
         table.quarantine.batches(),
         name=table.rejected_name,
         table_name=table.rejected_name,
         write_disposition="replace" if replaced else "merge",
         primary_key="id",
-        columns=[_column_hint(column) for column in COLUMNS],
+        columns=_column_hints(COLUMNS, table.holds),
     )
+    if table.holds:
+        made.add_step(_leaving(table.rejected_name, COLUMNS, table.holds))
+    return made
+
+
+def _leaving(name: str, columns: Sequence[SourceColumn], holds: Holds) -> Any:
+    from etlfabric_core.extract_load.typing_step import TypingStep
+
+    return TypingStep(Typing.of(name, columns, holds))
 
 
 def followed_cursor(table: PlannedTable) -> SourceColumn | None:
@@ -396,6 +418,12 @@ def _shaped(table: PlannedTable, selection: Selection) -> "Iterator[pyarrow.Tabl
         batches = table.keys.passing(batches)
     shaped = table.shape.batches(batches) if table.shape else batches
     return versioned(shaped) if table.config.is_historized else shaped
+
+
+def _column_hints(columns: Sequence[SourceColumn], holds: Holds | None) -> list[dict[str, Any]]:
+    if holds is None:
+        return [_column_hint(column) for column in columns]
+    return [{"name": column.name, **typed(column, holds).hint} for column in columns]
 
 
 def _column_hint(column: SourceColumn) -> dict[str, Any]:

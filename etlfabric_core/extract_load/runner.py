@@ -111,13 +111,9 @@ class _Load:
     def _place(self) -> "Place":
         from etlfabric_core.extract_load.resources import Place
 
-        rejected = self.pipelines_dir / "rejected"
-        return Place(
-            self.destination.replay_session,
-            cache(self.destination.present),
-            rejected,
-            self.destination.is_compared,
-        )
+        there, rejected = self.destination, self.pipelines_dir / "rejected"
+        types_of = cache(there.present)
+        return Place(there.replay_session, types_of, rejected, there.is_compared, there.holds)
 
     def _pipeline(self, tables: "list[PlannedTable]", meter: "ProgressMeter") -> "dlt.Pipeline":
         import dlt

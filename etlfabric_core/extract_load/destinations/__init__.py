@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from etlfabric_core.errors import TerminalError
-from etlfabric_core.extract_load.destinations import postgres
+from etlfabric_core.extract_load.destinations import duckdb, mysql, postgres
 from etlfabric_core.extract_load.destinations.postgres.fencing import WriterSession
 from etlfabric_core.extract_load.destinations.writer import Gone, LoadGuard, Writer
 from etlfabric_core.extract_load.lease import LeaseKeeper
 from etlfabric_core.extract_load.plan import LoadPlan
 from etlfabric_core.extract_load.resources import PlannedTable
+from etlfabric_core.extract_load.typed import Holds
 from etlfabric_core.graph.configs import ResourceConfig
 
 
@@ -21,6 +22,10 @@ class Destination(Protocol):
     @property
     def writer(self) -> Writer:
         """Who writes."""
+
+    @property
+    def holds(self) -> Holds | None:
+        """What its columns can be; None: they read PostgreSQL's text."""
 
     def remove_orphans(self) -> int:
         """Takes out the rows of this pipeline's unfinished loads; returns how many there were."""
@@ -81,7 +86,11 @@ class Destination(Protocol):
 
 OpenDestination = Callable[[LoadPlan, LeaseKeeper], AbstractContextManager[Destination]]
 
-OPENERS: dict[str, OpenDestination] = {"postgres": postgres.open_destination}
+OPENERS: dict[str, OpenDestination] = {
+    "postgres": postgres.open_destination,
+    "duckdb": duckdb.open_destination,
+    "mysql": mysql.open_destination,
+}
 
 
 def open_destination(plan: LoadPlan, lease: LeaseKeeper) -> AbstractContextManager[Destination]:

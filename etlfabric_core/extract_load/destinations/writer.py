@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etlfabric_core.errors import TransientError
+from etlfabric_core.errors import TerminalError, TransientError
 from etlfabric_core.extract_load.lease import LeaseKeeper
 from etlfabric_core.extract_load.plan import Window
 
@@ -71,3 +71,11 @@ class Gone:
 
     deleted: int = 0
     restored: int = 0
+
+
+def not_replayed(label: str) -> TerminalError:
+    """The error at a destination whose rejected rows are kept, and are not loaded again."""
+    return TerminalError(
+        f"rejected rows that are kept at {label} cannot be replayed",
+        hint="correct the configuration, and load the rows from their source",
+    )

@@ -27,6 +27,11 @@ class PostgresDestination:
         """Who writes."""
         return self.session.writer
 
+    @property
+    def holds(self) -> None:
+        """Its columns read the text that PostgreSQL writes."""
+        return None
+
     def remove_orphans(self) -> int:
         """See `Destination`."""
         return recovery.remove_orphans(self.session)

@@ -5,7 +5,6 @@ value by the column's own type. Every transaction ends with the check that this 
 been taken over.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from dlt.destinations.sql_jobs import SqlStagingReplaceFollowupJob
 
 from etlfabric_core.connectors.postgres import PostgresConfig, PostgresSecrets, location
 from etlfabric_core.connectors.record import parse
-from etlfabric_core.errors import TerminalError
+from etlfabric_core.extract_load.destinations.merging import KeyedMerges
 from etlfabric_core.extract_load.destinations.postgres.copy_jobs import JOBS
 from etlfabric_core.extract_load.destinations.postgres.fencing import fence_query
 from etlfabric_core.extract_load.destinations.postgres.recovery import forget_query
@@ -26,9 +25,7 @@ from etlfabric_core.extract_load.destinations.writer import FencedError, LoadGua
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.replay.outcomes import Outcomes
 from etlfabric_core.extract_load.shape.rejected import SUFFIX
-from etlfabric_core.extract_load.source_table import INSERT_HINT, TYPE_HINT
-
-EXAMPLES = 3  # of keys in a message
+from etlfabric_core.extract_load.source_table import TYPE_HINT
 
 
 def credentials(endpoint: Endpoint, writer: Writer) -> PostgresCredentials:
@@ -93,7 +90,7 @@ class ReplaceJob(SqlStagingReplaceFollowupJob):  # type: ignore[misc]
         return [*emptied, *filled]
 
 
-class FencedClient(PostgresClient):  # type: ignore[misc]
+class FencedClient(KeyedMerges, PostgresClient):  # type: ignore[misc]
     """The job client of one load."""
 
     guard: LoadGuard
@@ -118,67 +115,6 @@ class FencedClient(PostgresClient):  # type: ignore[misc]
 
     def _create_replace_followup_jobs(self, table_chain: Any) -> list[Any]:
         return [ReplaceJob.from_table_chain(table_chain, self.sql_client)]
-
-    def _create_merge_followup_jobs(self, table_chain: Any) -> list[Any]:
-        root = table_chain[0]
-        if keys := [name for name, column in root["columns"].items() if column.get("primary_key")]:
-            self._require_whole_key(root, keys)
-            self._require_unique_key(root, keys)
-        if root.get(INSERT_HINT):
-            self._require_new_keys(root, keys)
-        return list(super()._create_merge_followup_jobs(table_chain))
-
-    def _require_new_keys(self, table: Any, keys: Sequence[str]) -> None:
-        """An insert is all or nothing: one key that is there already fails it."""
-        names = ", ".join(map(self.sql_client.escape_column_name, keys))
-        target = self.sql_client.make_qualified_table_name(table["name"])
-        with self:
-            with self.with_staging_dataset():
-                staged = self.sql_client.make_qualified_table_name(table["name"])
-            known = f"from {staged} join {target} using ({names})"
-            count = self.sql_client.execute_sql(f"select count(*) {known}")[0][0]
-            if not count:
-                return
-            examples = self.sql_client.execute_sql(
-                f"select {names} {known} order by {names} limit {EXAMPLES}"
-            )
-        shown = "; ".join(", ".join(map(str, row)) for row in examples)
-        raise TerminalError(
-            f"table '{table['name']}': {count} keys ({', '.join(keys)}) are there already, "
-            f"for example {shown}; nothing was inserted",
-            hint="load only new rows, or use merge to change those that are there",
-        )
-
-    def _require_whole_key(self, table: Any, keys: Sequence[str]) -> None:
-        """A row without a key meets no other, and would be there once more after every load."""
-        empty = " or ".join(f"{self.sql_client.escape_column_name(key)} is null" for key in keys)
-        with self, self.with_staging_dataset():
-            staged = self.sql_client.make_qualified_table_name(table["name"])
-            query = f"select count(*) from {staged} where {empty}"  # noqa: S608
-            rows = self.sql_client.execute_sql(query)[0][0]
-        if rows:
-            raise TerminalError(
-                f"resource '{table['name']}', primary_key: {rows} rows have no value in "
-                f"({', '.join(keys)})",
-                hint="choose columns that are never empty, or correct the rows at the source",
-            )
-
-    def _require_unique_key(self, table: Any, keys: Sequence[str]) -> None:
-        """dlt would keep one row of each key and drop the others without a word."""
-        names = ", ".join(map(self.sql_client.escape_column_name, keys))
-        with self, self.with_staging_dataset():
-            staged = self.sql_client.make_qualified_table_name(table["name"])
-            doubled = self.sql_client.execute_sql(
-                "select count(*), coalesce(sum(n), 0) from (select count(*) as n "  # noqa: S608
-                f"from {staged} group by {names} having count(*) > 1) as keys"
-            )
-        if doubled and doubled[0][0]:
-            count, rows = doubled[0]
-            raise TerminalError(
-                f"resource '{table['name']}', primary_key: ({', '.join(keys)}) is not unique: "
-                f"{rows} rows share {count} keys",
-                hint="name more columns, so that together they tell every row apart",
-            )
 
     def complete_load(self, load_id: str) -> None:
         """Everything that makes the load count happens in this one transaction."""

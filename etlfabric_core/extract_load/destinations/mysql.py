@@ -1,0 +1,54 @@
+"""MySQL and MariaDB: a dataset is a database of the server."""
+
+from typing import Any
+
+from etlfabric_core.connectors.mysql import writing_engine
+from etlfabric_core.extract_load.destinations.sql import opener
+from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
+from etlfabric_core.extract_load.plan import Endpoint
+from etlfabric_core.extract_load.typed import Holds
+
+INDEX = "etlfabric_key"
+FIND_INDEX = (
+    "select count(*) from information_schema.statistics "
+    "where table_schema = %s and table_name = %s and index_name = %s"
+)
+
+
+def _factory() -> Any:
+    from dlt.destinations import sqlalchemy
+
+    return sqlalchemy
+
+
+def _arguments(endpoint: Endpoint) -> dict[str, Any]:
+    from etlfabric_core.extract_load.destinations.mysql_types import LosslessTypeMapper
+
+    engine = writing_engine(endpoint)
+    with engine.connect():
+        pass  # so that the dialect knows whether it is MariaDB's
+    return {"credentials": engine, "type_mapper": LosslessTypeMapper}
+
+
+def _indexed(sql: Any, table: str, columns: str) -> None:
+    """Otherwise the server would look through all staged rows for each row of the table."""
+    name = sql.make_qualified_table_name(table)
+    if sql.execute_sql(FIND_INDEX, sql.dataset_name, table, INDEX)[0][0]:
+        sql.execute_sql(f"drop index {INDEX} on {name}")
+    sql.execute_sql(f"create index {INDEX} on {name} ({columns})")
+
+
+WRITING = SqlWriting(
+    label="MySQL",
+    factory=_factory,
+    arguments=_arguments,
+    holds=Holds(digits=65, booleans=False, zones=False, infinity=False, years=(1000, 9999)),
+    capabilities={
+        "preferred_loader_file_format": "parquet",
+        "supported_loader_file_formats": ["parquet"],
+        "max_rows_per_insert": 5000,
+    },
+    row_lock=" lock in share mode",
+    indexed=_indexed,
+)
+open_destination = opener(WRITING)

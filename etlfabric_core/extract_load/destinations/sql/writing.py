@@ -1,0 +1,44 @@
+"""What tells one SQL system from another when loads write to it: one record each."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from etlfabric_core.extract_load.lease import LeaseKeeper
+from etlfabric_core.extract_load.plan import Endpoint
+from etlfabric_core.extract_load.typed import Holds
+
+if TYPE_CHECKING:
+    from dlt.common.destination import Destination
+
+Arguments = dict[str, Any]
+Held = Callable[[Endpoint, LeaseKeeper], AbstractContextManager[None]]
+
+
+@contextmanager
+def _not_held(endpoint: Endpoint, lease: LeaseKeeper) -> Iterator[None]:
+    yield
+
+
+@dataclass(frozen=True)
+class SqlWriting:
+    """How loads write to one kind of SQL system.
+
+    `factory` is dlt's destination, `arguments` what it is made with: its credentials lead to the
+    checked addresses only. `capabilities` are those of dlt's that are other than its own. `held`
+    keeps other writers away for as long as a load runs, where the system has a means of its own;
+    `row_lock` ends a query that keeps the row of the lease until the commit. `folds_text`: keys of
+    text that differ only in case, or in blanks at their end, are the same there. `indexed` makes
+    an index on the staged rows of a merge, where without one it would compare each with each.
+    """
+
+    label: str
+    factory: "Callable[[], type[Destination[Any, Any]]]"
+    arguments: Callable[[Endpoint], Arguments]
+    holds: Holds
+    capabilities: Arguments = field(default_factory=dict)
+    held: Held = _not_held
+    row_lock: str = ""
+    folds_text: bool = False
+    indexed: Callable[[Any, str, str], None] | None = None
