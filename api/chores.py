@@ -26,7 +26,13 @@ async def from_time_to_time(wiring: Wiring) -> None:
 
 def holdings(wiring: Wiring) -> Holdings:
     """Where organizations have something."""
-    return Holdings(wiring.sessions, wiring.warehouse, wiring.storage, wiring.orchestrator)
+    return Holdings(
+        wiring.sessions,
+        wiring.warehouse,
+        wiring.storage,
+        wiring.orchestrator,
+        wiring.settings.databases_dir,
+    )
 
 
 async def _purge(wiring: Wiring) -> None:

@@ -192,6 +192,7 @@ def get_prober(wiring: WiringDep, principal: PrincipalDep) -> Prober:
         wiring.storage,
         wiring.box,
         wiring.allowed,
+        wiring.settings.databases_dir,
     )
 
 

@@ -114,6 +114,12 @@ class Settings(BaseSettings):
     )
     jwt_secret: SecretStr = Field(description="Signs access tokens; at least 32 random characters.")
     storage_url: str = Field(description="Uploads, dbt projects, manifests: an fsspec URL.")
+    databases_dir: Path = Field(
+        Path("var/databases"),
+        validate_default=True,
+        description="Databases that the service keeps for connections. Airflow's workers write "
+        "them: they need the same folder at the same path.",
+    )
     web_dir: Path = Field(Path("web/dist"), description="The built web interface.")
     allowed_private_hosts: str = Field(
         "", description="Private hosts or networks that connections may name, comma separated."
@@ -156,6 +162,11 @@ class Settings(BaseSettings):
             if value.get_secret_value() and other == value:
                 raise ValueError(f"is the same secret as {name}: each needs its own")
         return value
+
+    @field_validator("databases_dir")
+    @classmethod
+    def _means_one_place(cls, path: Path) -> Path:
+        return path.absolute()
 
     @field_validator("saml_certificate")
     @classmethod

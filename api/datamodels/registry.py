@@ -4,14 +4,25 @@ from typing import Any
 
 from api.datamodels.base import Answer
 from etlfabric_core.access.permissions import Permission, Role
+from etlfabric_core.connectors.loading import Guarantee, LoadAbility
+from etlfabric_core.graph.configs import MergeStrategy, WriteDisposition
+
+
+class LoadingOut(Answer):
+    """What a connector does as a destination, and how often a row arrives."""
+
+    dispositions: list[WriteDisposition]
+    strategies: list[MergeStrategy]
+    abilities: list[LoadAbility]
+    guarantee: Guarantee
 
 
 class ConnectorOut(Answer):
     """A connector: which side it can be, and the JSON Schemas of its config and secrets.
 
     `resource_options` is that of the `options` of a pipeline's resource.
-    `abilities` are what it does as a source; `extra` names drivers that the operator may still
-    have to install.
+    `abilities` are what it does as a source, `loading` as a destination; `extra` names drivers
+    that the operator may still have to install.
     """
 
     name: str
@@ -20,6 +31,7 @@ class ConnectorOut(Answer):
     directions: list[str]
     files: bool
     abilities: list[str]
+    loading: LoadingOut | None
     extra: str | None
     config: dict[str, Any]
     secrets: dict[str, Any]

@@ -45,7 +45,13 @@ async def get_context(
     body: ContextRequest, caller: InternalCaller, wiring: WiringDep
 ) -> RunContext:
     """The plan of a task, with the secrets it needs."""
-    keys = run_context.Keys(wiring.box, wiring.storage, wiring.warehouse, wiring.allowed)
+    keys = run_context.Keys(
+        wiring.box,
+        wiring.storage,
+        wiring.warehouse,
+        wiring.allowed,
+        wiring.settings.databases_dir,
+    )
     async with dag_ids.place(wiring.sessions, body.run.dag_id) as (session, place):
         return await run_context.resolve(session, place, body, keys)
 

@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter
 
-from api.datamodels.registry import ConnectorOut, KindOut, RoleOut
+from api.datamodels.registry import ConnectorOut, KindOut, LoadingOut, RoleOut
 from api.deps import PrincipalDep
 from api.errors import errors
 from etlfabric_core.access.permissions import ROLE_PERMISSIONS
 from etlfabric_core.connectors import CONNECTORS
+from etlfabric_core.connectors.loading import Loading
 from etlfabric_core.connectors.record import NoOptions
 from etlfabric_core.errors import Unauthenticated
 from etlfabric_core.graph.kinds import KINDS
@@ -25,6 +26,7 @@ async def connectors(principal: PrincipalDep) -> list[ConnectorOut]:
             directions=sorted(connector.directions),
             files=connector.files,
             abilities=sorted(connector.abilities),
+            loading=_loading(connector.loading),
             extra=connector.extra,
             config=connector.config.model_json_schema(),
             secrets=connector.secrets.model_json_schema(),
@@ -32,6 +34,17 @@ async def connectors(principal: PrincipalDep) -> list[ConnectorOut]:
         )
         for connector in CONNECTORS.values()
     ]
+
+
+def _loading(loading: Loading | None) -> LoadingOut | None:
+    if loading is None:
+        return None
+    return LoadingOut(
+        dispositions=sorted(loading.dispositions),
+        strategies=sorted(loading.strategies),
+        abilities=sorted(loading.abilities),
+        guarantee=loading.guarantee,
+    )
 
 
 @router.get("/kinds", responses=errors(Unauthenticated))

@@ -66,6 +66,7 @@ class Environment:
             "ETLFABRIC_AUDIT_KEYS": self.secrets["audit_keys"],
             "ETLFABRIC_JWT_SECRET": self.secrets["jwt_secret"],
             "ETLFABRIC_STORAGE_URL": str(self.layout.var / "storage"),
+            "ETLFABRIC_DATABASES_DIR": str(self.layout.var / "databases"),
             "ETLFABRIC_WEB_DIR": str(PROJECT / "web" / "dist"),
         }
         chosen = {name: value for name, value in os.environ.items() if name in CHOOSABLE}
@@ -152,6 +153,7 @@ CHOOSABLE = frozenset(
     {
         "ETLFABRIC_ALLOWED_PRIVATE_HOSTS",
         "ETLFABRIC_CORS_ORIGINS",
+        "ETLFABRIC_DATABASES_DIR",
         "ETLFABRIC_MAIL_FROM",
         "ETLFABRIC_ORGANIZATION_GRACE_DAYS",
         "ETLFABRIC_ORGANIZATION_POOL_SLOTS",

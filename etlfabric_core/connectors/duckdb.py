@@ -13,6 +13,7 @@ from pydantic import Field
 
 from etlfabric_core.connectors.browse import whole_list
 from etlfabric_core.connectors.database_file import database_file
+from etlfabric_core.connectors.loading import TABLES_OF_A_FILE
 from etlfabric_core.connectors.record import (
     Ability,
     Connector,
@@ -204,4 +205,6 @@ DUCKDB = Connector(
     browse=whole_list(list_tables, list_columns),
     files=True,
     abilities=frozenset(Ability),
+    loading=TABLES_OF_A_FILE,
+    keeps_database=True,
 )

@@ -1,4 +1,4 @@
-"""MySQL and MariaDB: a database as a source."""
+"""MySQL and MariaDB: a database as a source or a destination."""
 
 import socket
 import ssl
@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr
 from pymysql.converters import conversions
 
 from etlfabric_core.connectors import mysql_catalog
+from etlfabric_core.connectors.loading import TABLES_WITH_ROW_LOCKS
 from etlfabric_core.connectors.pem import whole_pem
 from etlfabric_core.connectors.record import (
     Ability,
@@ -275,11 +276,12 @@ MYSQL = Connector(
     name="mysql",
     label="MySQL / MariaDB",
     description="Tables and views of a MySQL or MariaDB database.",
-    directions=frozenset({Direction.SOURCE}),
+    directions=frozenset(Direction),
     config=MysqlConfig,
     secrets=MysqlSecrets,
     test=SYSTEM.test,
     browse=Browse(_schemas, _tables, _columns),
     endpoint_fields=("host", "port", "sslmode", "ca_certificate"),
     abilities=frozenset(Ability),
+    loading=TABLES_WITH_ROW_LOCKS,
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, SecretStr
 
 from etlfabric_core.connectors import postgres_catalog, postgres_rights
+from etlfabric_core.connectors.loading import EVERYTHING
 from etlfabric_core.connectors.record import (
     Ability,
     Browse,
@@ -225,4 +226,5 @@ POSTGRES = Connector(
     browse=Browse(_schemas, _tables, _columns),
     endpoint_fields=("host", "port", "sslmode"),
     abilities=frozenset(Ability),
+    loading=EVERYTHING,
 )

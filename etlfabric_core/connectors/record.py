@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from etlfabric_core.connectors.loading import Loading
 from etlfabric_core.errors import InvalidConfig, Problem
 from etlfabric_core.extract_load.plan import Endpoint
 
@@ -176,8 +177,9 @@ class Connector:
     stored secret is shown to: when one of them changes, the secret has to be given again.
     `hosts_of(config)` are the hosts that requests go to, the source's own first: they are looked
     up and checked. `resource_options` checks the `options` of a pipeline's resource.
-    `abilities` are those to select, unless the record says otherwise. `extra` names the drivers
-    that have to be installed with `pip install 'etlfabric[extra]'`.
+    `abilities` are those to select, unless the record says otherwise. `loading` is how a
+    destination is loaded into; with `keeps_database` the platform keeps a file for it. `extra`
+    names the drivers that have to be installed with `pip install 'etlfabric[extra]'`.
     """
 
     name: str
@@ -194,6 +196,8 @@ class Connector:
     hosts_of: Callable[[Mapping[str, Any]], tuple[str, ...]] = host_field
     resource_options: type[ConnectorModel] | None = None
     abilities: frozenset[Ability] = SELECTING
+    loading: Loading | None = None
+    keeps_database: bool = False
     extra: str | None = None
     proof: Proof = Proof.REAL
 

@@ -18,7 +18,7 @@ from etlfabric_core.db.scope import get_owned, org_select, platform_select
 from etlfabric_core.errors import Conflict, InvalidConfig, NotFound, Problem
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.models import Connection, Listing, Node, Organization
-from etlfabric_core.services import audit, warehouse
+from etlfabric_core.services import audit, databases, warehouse
 from etlfabric_core.services import connection_fields as fields
 from etlfabric_core.slugs import SLUG, slugify
 
@@ -187,6 +187,7 @@ async def resolve_endpoint(
         config=connection.config,
         secrets=secrets,
         files=await fields.file_refs(session, connection.config),
+        database_file=databases.file_name(connection),
         **await fields.addresses(get_connector(connection.connector), connection.config, allowed),
     )
 

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from etlfabric_core.access.principal import Principal
+from etlfabric_core.connectors import get_connector
+from etlfabric_core.connectors.loading import LoadAbility
 from etlfabric_core.errors import InvalidConfig, Problem
 from etlfabric_core.extract_load.definition import differences
 from etlfabric_core.extract_load.plan import Endpoint
@@ -12,8 +14,6 @@ from etlfabric_core.graph.configs import ResourceConfig
 from etlfabric_core.services import audit, connections, nodes, probe, workflow_state
 from etlfabric_core.services.probe import Prober
 from etlfabric_core.slugs import physical_dataset
-
-COMPARABLE = "postgres"  # the connector whose types are those of a definition
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ async def _destination(prober: Prober, target: Target) -> Endpoint:
         endpoint = await connections.probed_endpoint(
             session, id, box=prober.box, allowed=prober.allowed
         )
-    if endpoint.connector != COMPARABLE:
+    loading = get_connector(endpoint.connector).loading
+    if loading is None or LoadAbility.COMPARE not in loading.abilities:
         raise InvalidConfig(
             f"connection_id: tables of {endpoint.connector} cannot be compared",
             hint="choose a PostgreSQL connection, or the managed warehouse",

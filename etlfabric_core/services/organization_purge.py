@@ -7,6 +7,7 @@ Each step can be repeated: what fails half-way is done to its end at the next at
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -22,7 +23,14 @@ from etlfabric_core.errors import Conflict, FabricError, UpstreamUnavailable
 from etlfabric_core.files.storage import Storage
 from etlfabric_core.models import Organization, Revision
 from etlfabric_core.orchestrator.port import Orchestrator
-from etlfabric_core.services import audit, members, organization_deletion, uploads, warehouse
+from etlfabric_core.services import (
+    audit,
+    databases,
+    members,
+    organization_deletion,
+    uploads,
+    warehouse,
+)
 from etlfabric_core.services.publishing import BLOBS
 from etlfabric_core.services.warehouse import Warehouse
 
@@ -37,6 +45,7 @@ class Holdings:
     warehouse: Warehouse
     storage: Storage
     orchestrator: Orchestrator
+    databases: Path
 
 
 async def purge(holdings: Holdings, principal: Principal, id: int, *, confirm: str) -> None:
@@ -91,6 +100,7 @@ async def _purge(holdings: Holdings, id: int, *, user_id: int | None = None) -> 
         blobs = await _blobs(session, id)
     await warehouse.drop(holdings.warehouse, slug)
     await to_thread.run_sync(uploads.forget, holdings.storage, id)
+    await to_thread.run_sync(databases.forget, holdings.databases, id)
     for blob in blobs:
         await to_thread.run_sync(holdings.storage.delete, f"{BLOBS}/{blob}")
     await _forget_dags(holdings.orchestrator, slug)

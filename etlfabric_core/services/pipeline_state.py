@@ -10,10 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from etlfabric_core.access.principal import Principal
+from etlfabric_core.connectors import get_connector
 from etlfabric_core.errors import Conflict, NotFound
 from etlfabric_core.extract_load.plan import StateChange
 from etlfabric_core.graph.configs import ResourceConfig, WriteDisposition
-from etlfabric_core.services import audit, leases, probe, state_versions
+from etlfabric_core.services import (
+    audit,
+    destination_abilities,
+    leases,
+    probe,
+    state_versions,
+)
 from etlfabric_core.services.probe import Prober
 from etlfabric_core.services.published_pipelines import PublishedPipeline, published
 from etlfabric_core.services.state_versions import ACTIONS, Version
@@ -48,7 +55,7 @@ async def show(prober: Prober, principal: Principal, id: int) -> PipelineState:
         NotFound: no such pipeline, or its destination is gone.
         InvalidConfig, TerminalError, TransientError: the destination cannot be read.
     """
-    target = await published(prober, principal, id)
+    target = await _published(prober, principal, id)
     if target is None:
         return PipelineState(published=False, is_held=False, resources=(), history=())
     names = [resource.name for resource in target.config.resources]
@@ -82,7 +89,7 @@ async def change(
         InvalidConfig: the value is not one of the cursor's type.
         TerminalError, TransientError: the destination cannot be written.
     """
-    target = await published(prober, principal, id)
+    target = await _published(prober, principal, id)
     if target is None:
         raise Conflict("nothing of this pipeline is published", hint="publish it, then run it")
     resource = _chosen(target, asked)
@@ -119,6 +126,13 @@ async def _held(prober: Prober, node_id: int) -> AsyncIterator[int]:
     finally:
         async with prober.opened() as session:
             await leases.give_back(session, prober.org_id, node_id, holder)
+
+
+async def _published(prober: Prober, principal: Principal, id: int) -> PublishedPipeline | None:
+    target = await published(prober, principal, id)
+    if target is not None:
+        destination_abilities.require_state(get_connector(target.endpoint.connector))
+    return target
 
 
 def _place(target: PublishedPipeline) -> dict[str, str]:

@@ -15,7 +15,14 @@ from etlfabric_core.errors import InvalidConfig, Problem
 from etlfabric_core.graph.checks import one_writer_per_table
 from etlfabric_core.graph.configs import PipelineConfig
 from etlfabric_core.models import Connection, Node, Workflow
-from etlfabric_core.services import nodes, source_abilities, warehouse, workflow_state
+from etlfabric_core.services import (
+    databases,
+    destination_abilities,
+    nodes,
+    source_abilities,
+    warehouse,
+    workflow_state,
+)
 from etlfabric_core.services.connection_fields import file_refs
 from etlfabric_core.services.nodes import NodeDraft
 from etlfabric_core.services.warehouse import Warehouse
@@ -162,10 +169,13 @@ async def _check_options(session: AsyncSession, node: Node) -> None:
 
 
 async def _check_abilities(session: AsyncSession, node: Node) -> None:
-    """The source can do what the configuration asks of it."""
-    connection = await get_owned(session, Connection, node.source_connection_id or 0)
+    """Source and destination can do what the configuration asks of them."""
+    source = await get_owned(session, Connection, node.source_connection_id or 0)
     config = PipelineConfig.model_validate(node.config)
-    source_abilities.require(get_connector(connection.connector), config)
+    source_abilities.require(get_connector(source.connector), config)
+    destination = await get_owned(session, Connection, node.destination_connection_id or 0)
+    destination_abilities.require(get_connector(destination.connector), config)
+    databases.require_writable(destination)
 
 
 async def _check_tables(

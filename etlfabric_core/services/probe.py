@@ -20,7 +20,7 @@ from etlfabric_core.db.scope import OpenSession
 from etlfabric_core.errors import Conflict, InvalidConfig, Problem, TerminalError, TransientError
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.files.storage import Storage
-from etlfabric_core.services import probe_child, uploads
+from etlfabric_core.services import databases, probe_child, uploads
 from etlfabric_core.services.probe_child import TIME_LIMIT_S, TIME_LIMITS_S, Question
 
 ROOT = Path(__file__).parents[2]
@@ -57,13 +57,17 @@ _LONG = _Turns(2, 1)  # nobody who asks something short waits for these
 
 @dataclass(frozen=True)
 class Prober:
-    """Who asks, and with what means: sessions of the organization, its files, its secrets."""
+    """Who asks, and with what means: sessions of the organization, its files, its secrets.
+
+    `databases` is the folder of those that the platform keeps.
+    """
 
     org_id: int
     opened: OpenSession
     storage: Storage
     box: SecretBox
     allowed: AllowList
+    databases: Path
 
 
 async def ask(prober: Prober, question: Question, endpoint: Endpoint, **arguments: Any) -> Any:
@@ -83,7 +87,7 @@ async def ask(prober: Prober, question: Question, endpoint: Endpoint, **argument
             )
             request = {
                 "question": question,
-                "endpoint": endpoint.model_dump(mode="json"),
+                "endpoint": databases.located(endpoint, prober.databases).model_dump(mode="json"),
                 "files": {name: str(path) for name, path in files.items()},
                 "arguments": arguments,
             }

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from etlfabric_core.access.principal import Principal
+from etlfabric_core.connectors import get_connector
+from etlfabric_core.connectors.loading import LoadAbility
 from etlfabric_core.errors import Conflict, NotFound
 from etlfabric_core.extract_load.replay.rows import refusal
 from etlfabric_core.orchestrator.port import DagRun, Orchestrator, RunsQuery
@@ -91,6 +93,9 @@ async def start(
 
 
 async def _tables(prober: Prober, pipeline: PublishedPipeline) -> list[RejectedTable]:
+    loading = get_connector(pipeline.endpoint.connector).loading
+    if loading is None or LoadAbility.REPLAY not in loading.abilities:
+        return []
     resources = {resource.name: resource for resource in pipeline.config.resources}
     found: Mapping[str, Mapping[str, int]] = await probe.ask(
         prober, "rejected", pipeline.endpoint, dataset=pipeline.dataset, names=list(resources)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,12 +12,18 @@ from etlfabric_core.access.network import AllowList
 from etlfabric_core.crypto import SecretBox
 from etlfabric_core.db.scope import get_owned, org_select
 from etlfabric_core.errors import InvalidConfig, NotFound
-from etlfabric_core.extract_load.plan import LoadPlan, Window
+from etlfabric_core.extract_load.plan import Endpoint, LoadPlan, Window
 from etlfabric_core.files.storage import Storage
 from etlfabric_core.graph.configs import PipelineConfig
 from etlfabric_core.graph.kinds import get_kind
 from etlfabric_core.models import Connection, Revision
-from etlfabric_core.services import connections, found_changes, mask_keys, warehouse
+from etlfabric_core.services import (
+    connections,
+    databases,
+    found_changes,
+    mask_keys,
+    warehouse,
+)
 from etlfabric_core.services.dag_ids import Place
 from etlfabric_core.services.publishing import BLOBS
 from etlfabric_core.services.warehouse import Warehouse
@@ -35,6 +42,7 @@ class Keys:
     storage: Storage
     warehouse: Warehouse
     allowed: AllowList
+    databases: Path
 
 
 async def resolve(
@@ -99,12 +107,8 @@ async def _load_plan(
     config = PipelineConfig.model_validate(node.config)
     return LoadPlan(
         pipeline=pipeline_name(slug, run.node),
-        source=await connections.resolve_endpoint(
-            session, source, box=keys.box, allowed=keys.allowed
-        ),
-        destination=await connections.resolve_endpoint(
-            session, destination, box=keys.box, allowed=keys.allowed
-        ),
+        source=await _endpoint(session, source, keys),
+        destination=await _endpoint(session, destination, keys),
         dataset=dataset,
         config=config,
         window=_window(run),
@@ -112,6 +116,13 @@ async def _load_plan(
         mask_key=await mask_keys.for_pipeline(session, keys.box, place.organization, config),
         agreement=await found_changes.agreement(session, node),
     )
+
+
+async def _endpoint(session: AsyncSession, connection: Connection, keys: Keys) -> Endpoint:
+    found = await connections.resolve_endpoint(
+        session, connection, box=keys.box, allowed=keys.allowed
+    )
+    return databases.located(found, keys.databases)
 
 
 def pipeline_name(org_slug: str, node_slug: str) -> str:

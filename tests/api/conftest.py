@@ -115,6 +115,7 @@ def settings(database: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactor
         audit_keys="audit-key-of-the-tests-" + "0123456789" * 5,
         jwt_secret="jwt-secret-of-the-tests-" + "0123456789" * 5,
         storage_url=str(folder / "storage"),
+        databases_dir=folder / "databases",
         web_dir=folder / "no-web",
         allowed_private_hosts="127.0.0.1",
         upload_max_bytes=1 << 20,

@@ -46,8 +46,8 @@ class FencedTransactions:
 def _fenced(sql: Any, fence: Fence) -> Any:
     """The same SQL client, fenced. Each of dlt's job clients makes its own, of its own class."""
     kind = type(sql)
-    made = type(f"Fenced{kind.__name__}", (FencedTransactions, kind), {"fence": fence})
-    fenced = made.__new__(made)
+    made: Any = type(f"Fenced{kind.__name__}", (FencedTransactions, kind), {"fence": fence})
+    fenced = object.__new__(made)
     vars(fenced).update(vars(sql))
     return fenced
 

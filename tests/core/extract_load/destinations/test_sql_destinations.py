@@ -108,7 +108,7 @@ def test_keys_of_text_are_told_apart_by_case_accents_and_blanks(target, tmp_path
 def test_a_key_that_is_none_fails_the_load(target, tmp_path, text):
     table = Table(target, tmp_path, write_disposition="merge", primary_key=["id"])
     table.load(FIRST)
-    with pytest.raises(TerminalError, match="primary_key|part of the key"):
+    with pytest.raises(TerminalError, match=r"primary_key|part of the key"):
         table.load(text)
     assert table.rows() == [(1, "a"), (2, "b")]
 

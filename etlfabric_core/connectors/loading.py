@@ -1,0 +1,65 @@
+"""What connectors do as destinations, as data: a pipeline that asks for more is not saved."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from etlfabric_core.graph.configs import MergeStrategy, WriteDisposition
+
+
+class LoadAbility(StrEnum):
+    """What a destination does beside taking rows."""
+
+    DELETES = "deletes"  # rows that the source has no longer are marked or removed
+    COUNT = "count"  # rows are counted after a load
+    CONTRACT = "contract"  # a table that is there is held against the schema contract
+    QUARANTINE = "quarantine"  # rejected rows are kept beside the table
+    BACKFILL = "backfill"  # the rows of a window are replaced
+    REPLAY = "replay"  # rejected rows are loaded again through a corrected configuration
+    STATE = "state"  # where the next load begins can be seen and changed
+    COMPARE = "compare"  # a table that is there is compared with what would be loaded
+
+
+class Guarantee(StrEnum):
+    """How often a row arrives, whatever happens on the way."""
+
+    EXACTLY_ONCE = "exactly once in effect"
+    AT_LEAST_ONCE = "at least once"
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How a connector is loaded into."""
+
+    dispositions: frozenset[WriteDisposition]
+    strategies: frozenset[MergeStrategy]
+    abilities: frozenset[LoadAbility]
+    guarantee: Guarantee
+
+
+_BY_REPLACING = frozenset({MergeStrategy.DELETE_INSERT, MergeStrategy.SCD2})
+_OF_POSTGRESQL = {
+    LoadAbility.DELETES,
+    LoadAbility.REPLAY,
+    LoadAbility.STATE,
+    LoadAbility.COMPARE,
+}
+_TABLES = frozenset(LoadAbility) - _OF_POSTGRESQL
+_NO_INSERT = frozenset(WriteDisposition) - {WriteDisposition.INSERT}
+
+EVERYTHING = Loading(
+    frozenset(WriteDisposition),
+    frozenset(MergeStrategy),
+    frozenset(LoadAbility),
+    Guarantee.EXACTLY_ONCE,
+)
+TABLES_OF_A_FILE = Loading(
+    frozenset(WriteDisposition), frozenset(MergeStrategy), _TABLES, Guarantee.EXACTLY_ONCE
+)
+TABLES_WITH_ROW_LOCKS = Loading(_NO_INSERT, _BY_REPLACING, _TABLES, Guarantee.EXACTLY_ONCE)
+TABLES = Loading(_NO_INSERT, _BY_REPLACING, _TABLES, Guarantee.AT_LEAST_ONCE)
+FILES = Loading(
+    frozenset({WriteDisposition.APPEND, WriteDisposition.REPLACE}),
+    frozenset(),
+    frozenset(),
+    Guarantee.EXACTLY_ONCE,
+)

@@ -1,0 +1,83 @@
+"""A pipeline asks nothing of its destination that the connector cannot do."""
+
+from collections.abc import Iterable, Iterator
+
+from etlfabric_core.connectors.loading import LoadAbility, Loading
+from etlfabric_core.connectors.record import Connector
+from etlfabric_core.errors import Conflict, InvalidConfig, Problem
+from etlfabric_core.graph.configs import (
+    PipelineConfig,
+    ResourceConfig,
+    SchemaContract,
+    WriteDisposition,
+)
+
+WORDS = {
+    LoadAbility.DELETES: ("deletes", "compare keys to find deleted rows"),
+    LoadAbility.COUNT: ("verify_count", "count the rows of a table"),
+    LoadAbility.CONTRACT: ("contract", "hold a table against a contract"),
+    LoadAbility.QUARANTINE: ("on_bad_row", "keep rejected rows"),
+}
+
+
+def require(connector: Connector, config: PipelineConfig) -> None:
+    """Checks a configuration against what its destination does.
+
+    Raises:
+        InvalidConfig: it asks for more; one problem per field.
+    """
+    loading = connector.loading
+    if loading is None:
+        return  # its direction is refused elsewhere
+    problems = [
+        Problem(f"{connector.label} {words}", field=f"config.resources.{place}.{field}")
+        for place, resource in enumerate(config.resources)
+        for field, words in _asked_too_much(resource, loading)
+    ]
+    if problems:
+        raise InvalidConfig(
+            f"{problems[0].field}: {problems[0].message}",
+            hint="choose what is possible there, or load into the managed warehouse",
+            problems=problems,
+        )
+
+
+def require_state(connector: Connector) -> None:
+    """Checks that where the next load begins can be seen at a destination.
+
+    Raises:
+        Conflict: it cannot.
+    """
+    if connector.loading is None or LoadAbility.STATE not in connector.loading.abilities:
+        raise Conflict(
+            f"the state of a pipeline that loads into {connector.label} cannot be shown or changed",
+            hint="its loads go on where the last one ended; to begin anew, load into a new dataset",
+        )
+
+
+def _asked_too_much(resource: ResourceConfig, loading: Loading) -> Iterator[tuple[str, str]]:
+    how = resource.write_disposition
+    if how not in loading.dispositions:
+        yield "write_disposition", f"cannot {how}; possible: {_listed(loading.dispositions)}"
+    elif how is WriteDisposition.MERGE and resource.merge_strategy not in loading.strategies:
+        possible = _listed(loading.strategies)
+        yield "merge_strategy", f"cannot merge by {resource.merge_strategy}; possible: {possible}"
+    for ability in _needed(resource):
+        if ability not in loading.abilities:
+            field, words = WORDS[ability]
+            yield field, f"cannot {words}"
+
+
+def _needed(resource: ResourceConfig) -> Iterator[LoadAbility]:
+    if resource.deletes != "none":
+        yield LoadAbility.DELETES
+    if resource.verify_count:
+        yield LoadAbility.COUNT
+    if resource.contract != SchemaContract():
+        yield LoadAbility.CONTRACT
+    if resource.on_bad_row == "quarantine":
+        yield LoadAbility.QUARANTINE
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(sorted(words))
