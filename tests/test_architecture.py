@@ -34,6 +34,7 @@ BUILT_ON_DLT = tuple(
     for name in (
         *("cursors", "progress", "typing_step"),
         *("destinations.merging", "destinations.mysql_types", "destinations.sql.client"),
+        "destinations.s3.client",
         *("destinations.postgres.client", "destinations.postgres.copy_jobs"),
     )
 )

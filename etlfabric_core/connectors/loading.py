@@ -61,5 +61,5 @@ FILES = Loading(
     frozenset({WriteDisposition.APPEND, WriteDisposition.REPLACE}),
     frozenset(),
     frozenset(),
-    Guarantee.EXACTLY_ONCE,
+    Guarantee.AT_LEAST_ONCE,
 )

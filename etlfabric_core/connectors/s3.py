@@ -1,4 +1,4 @@
-"""S3 and storage that speaks like it: objects of a bucket as files."""
+"""S3 and storage that speaks like it: objects of a bucket as files, to read and to write."""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 from etlfabric_core.connectors.browse import whole_list
 from etlfabric_core.connectors.csv import CsvDialect
 from etlfabric_core.connectors.files import JsonOptions, tested
+from etlfabric_core.connectors.loading import FILES
 from etlfabric_core.connectors.record import (
     Connector,
     ConnectorModel,
@@ -189,8 +190,9 @@ def list_columns(endpoint: Endpoint, files: Files, table: str) -> tuple[Discover
 S3 = Connector(
     name="s3",
     label="S3",
-    description="CSV, JSON and Parquet files of a bucket at Amazon or any S3-compatible server.",
-    directions=frozenset({Direction.SOURCE}),
+    description="CSV, JSON and Parquet files of a bucket at Amazon or any S3-compatible server; "
+    "loads write Parquet.",
+    directions=frozenset(Direction),
     config=S3Config,
     secrets=S3Secrets,
     test=test,
@@ -198,4 +200,5 @@ S3 = Connector(
     endpoint_fields=("endpoint_url", "region", "bucket", "path_style"),
     resource_options=FileOptions,
     hosts_of=hosts_of,
+    loading=FILES,
 )

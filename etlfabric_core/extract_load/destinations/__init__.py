@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from etlfabric_core.errors import TerminalError
-from etlfabric_core.extract_load.destinations import duckdb, mysql, postgres
+from etlfabric_core.extract_load.destinations import duckdb, mysql, postgres, s3
 from etlfabric_core.extract_load.destinations.postgres.fencing import WriterSession
 from etlfabric_core.extract_load.destinations.writer import Gone, LoadGuard, Writer
 from etlfabric_core.extract_load.lease import LeaseKeeper
@@ -90,6 +90,7 @@ OPENERS: dict[str, OpenDestination] = {
     "postgres": postgres.open_destination,
     "duckdb": duckdb.open_destination,
     "mysql": mysql.open_destination,
+    "s3": s3.open_destination,
 }
 
 
