@@ -1,4 +1,4 @@
-"""BigQuery: a project as a source. Its driver is an extra: `etlfabric[bigquery]`.
+"""BigQuery: a project as a source or a destination. Its driver is an extra: `etlfabric[bigquery]`.
 
 The hosts are always Google's own: of a service account's key only the parts that prove who calls
 are used, and none of its addresses.
@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 from sqlalchemy import URL
 
 from etlfabric_core.connectors.google import key_info
+from etlfabric_core.connectors.loading import TABLES
 from etlfabric_core.connectors.record import Connector, ConnectorModel, Direction, Proof, parse
 from etlfabric_core.connectors.refusal import Refusal
 from etlfabric_core.connectors.sql import SqlSystem
@@ -113,12 +114,13 @@ BIGQUERY = Connector(
     name="bigquery",
     label="Google BigQuery",
     description="Tables and views of a BigQuery dataset.",
-    directions=frozenset({Direction.SOURCE}),
+    directions=frozenset(Direction),
     config=BigqueryConfig,
     secrets=BigquerySecrets,
     test=SYSTEM.test,
     browse=SYSTEM.browse(),
     endpoint_fields=("project",),
     extra=SYSTEM.extra,
+    loading=TABLES,
     proof=Proof.CONTRACT,
 )

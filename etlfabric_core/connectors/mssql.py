@@ -1,9 +1,13 @@
-"""SQL Server: a database as a source. Its driver is an extra: `etlfabric[mssql]`."""
+"""SQL Server: a database as a source or a destination.
+
+Its driver is an extra: `etlfabric[mssql]`.
+"""
 
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
+from etlfabric_core.connectors.loading import TABLES
 from etlfabric_core.connectors.record import Connector, ConnectorModel, Direction, Proof, parse
 from etlfabric_core.connectors.refusal import Refusal
 from etlfabric_core.connectors.sql import CONNECT_TIMEOUT_S, HOST_PATTERN, SqlSystem
@@ -101,12 +105,13 @@ MSSQL = Connector(
     name="mssql",
     label="SQL Server",
     description="Tables and views of a Microsoft SQL Server or Azure SQL database.",
-    directions=frozenset({Direction.SOURCE}),
+    directions=frozenset(Direction),
     config=MssqlConfig,
     secrets=MssqlSecrets,
     test=SYSTEM.test,
     browse=SYSTEM.browse(),
     endpoint_fields=("host", "port", "encryption"),
     extra=SYSTEM.extra,
+    loading=TABLES,
     proof=Proof.CONTRACT,
 )

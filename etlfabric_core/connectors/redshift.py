@@ -1,10 +1,14 @@
-"""Amazon Redshift: a database as a source. Its dialect is an extra: `etlfabric[redshift]`."""
+"""Amazon Redshift: a database as a source or a destination.
+
+To read from it takes an extra: `etlfabric[redshift]`.
+"""
 
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
 from etlfabric_core.connectors import postgres
+from etlfabric_core.connectors.loading import TABLES
 from etlfabric_core.connectors.record import Connector, ConnectorModel, Direction, Proof, parse
 from etlfabric_core.connectors.sql import CONNECT_TIMEOUT_S, HOST_PATTERN, SqlSystem
 from etlfabric_core.extract_load.plan import Endpoint
@@ -70,12 +74,13 @@ REDSHIFT = Connector(
     name="redshift",
     label="Amazon Redshift",
     description="Tables and views of a Redshift cluster or serverless workgroup.",
-    directions=frozenset({Direction.SOURCE}),
+    directions=frozenset(Direction),
     config=RedshiftConfig,
     secrets=RedshiftSecrets,
     test=SYSTEM.test,
     browse=SYSTEM.browse(),
     endpoint_fields=("host", "port", "sslmode"),
     extra=SYSTEM.extra,
+    loading=TABLES,
     proof=Proof.CONTRACT,
 )

@@ -1,5 +1,6 @@
-"""Snowflake: a database as a source. Its driver is an extra: `etlfabric[snowflake]`.
+"""Snowflake: a database as a source or a destination.
 
+Its driver is an extra: `etlfabric[snowflake]`.
 The host is always one of Snowflake's own: an account's name cannot lead anywhere else.
 """
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import Field, SecretStr
 
+from etlfabric_core.connectors.loading import TABLES
 from etlfabric_core.connectors.pem import whole_pem
 from etlfabric_core.connectors.record import Connector, ConnectorModel, Direction, Proof, parse
 from etlfabric_core.connectors.refusal import Refusal
@@ -94,14 +96,19 @@ def engine(endpoint: Endpoint, address: str) -> dict[str, Any]:
             "schema": config.schema_,
             "warehouse": config.warehouse,
             **({"role": config.role} if config.role else {}),
-            **_proof(parse(SnowflakeSecrets, endpoint.secrets)),
+            **proof(parse(SnowflakeSecrets, endpoint.secrets)),
             "login_timeout": CONNECT_TIMEOUT_S,
             "session_parameters": {"TIMEZONE": "UTC", "QUERY_TAG": "etlfabric"},
         },
     }
 
 
-def _proof(secrets: SnowflakeSecrets) -> dict[str, Any]:
+def proof(secrets: SnowflakeSecrets) -> dict[str, Any]:
+    """What the driver is shown: the private key in DER, or the password.
+
+    Raises:
+        InvalidConfig: the private key is none.
+    """
     if pem := secrets.private_key.get_secret_value():
         try:
             key = load_pem_private_key(whole_pem(pem).encode(), password=None)
@@ -132,12 +139,13 @@ SNOWFLAKE = Connector(
     name="snowflake",
     label="Snowflake",
     description="Tables and views of a Snowflake database.",
-    directions=frozenset({Direction.SOURCE}),
+    directions=frozenset(Direction),
     config=SnowflakeConfig,
     secrets=SnowflakeSecrets,
     test=SYSTEM.test,
     browse=SYSTEM.browse(),
     endpoint_fields=("account",),
     extra=SYSTEM.extra,
+    loading=TABLES,
     proof=Proof.CONTRACT,
 )

@@ -72,7 +72,7 @@ class SqlSystem:
         """
         config = parse(self.config, endpoint.config)
         require_driver(self.driver, self.extra)
-        *others, last = self._addresses(endpoint)
+        *others, last = self.addresses(endpoint)
         for address in others:
             try:
                 connection = self._opened(endpoint, address, config)
@@ -88,7 +88,12 @@ class SqlSystem:
         finally:
             close(connection)
 
-    def _addresses(self, endpoint: Endpoint) -> tuple[str, ...]:
+    def addresses(self, endpoint: Endpoint) -> tuple[str, ...]:
+        """Where connections go.
+
+        Raises:
+            InvalidConfig: nobody looked the host up.
+        """
         if self.vendor_hosts:
             return ("",)
         if not endpoint.addresses:

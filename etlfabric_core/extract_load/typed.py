@@ -23,12 +23,15 @@ WIDEST_SMALL_DECIMAL = 38  # digits of Arrow's decimal of 128 bits
 class Holds:
     """What the columns of a destination hold as it is; what they do not goes there as text.
 
-    `digits` are those of its widest decimal. Without `booleans` they are integers there, without
-    `zones` every time is one of UTC. `infinity` and `nul` are values that its doubles and texts
-    hold; `years` are those of its times, None: all.
+    `digits` are those of its widest decimal, `scale` those behind the point at most. Without
+    `booleans` they are integers there, without `zones` every time is one of UTC, and without
+    `local_times` none is without a zone. `infinity` and `nul` are values that its doubles and
+    texts hold; `years` are those of its times, None: all.
     """
 
     digits: int
+    scale: int | None = None
+    local_times: bool = True
     booleans: bool = True
     zones: bool = True
     infinity: bool = True
@@ -85,7 +88,8 @@ def _typed(column: SourceColumn, holds: Holds) -> "Typed | None":
         **dict.fromkeys(DOUBLES, lambda: ("double precision", pa.float64(), DOUBLE)),
     }
     made = types.get(name + (zone or ""))
-    return made() if made else None
+    found = made() if made else None
+    return None if found and found[0] == "timestamp" and not holds.local_times else found
 
 
 ZONED = "timestamp with time zone"
@@ -106,7 +110,8 @@ WORDS = {
 def _decimal(precision: int, scale: int, holds: Holds) -> "Typed | None":
     import pyarrow as pa
 
-    if not 0 <= scale <= precision <= holds.digits:
+    most = holds.digits if holds.scale is None else holds.scale
+    if not 0 <= scale <= precision <= holds.digits or scale > most:
         return None
     made = pa.decimal128 if precision <= WIDEST_SMALL_DECIMAL else pa.decimal256
     hint = {"data_type": "decimal", "precision": precision, "scale": scale}

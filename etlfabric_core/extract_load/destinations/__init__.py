@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from etlfabric_core.errors import TerminalError
-from etlfabric_core.extract_load.destinations import duckdb, mysql, postgres, s3
+from etlfabric_core.extract_load.destinations import (
+    bigquery,
+    duckdb,
+    mssql,
+    mysql,
+    postgres,
+    redshift,
+    s3,
+    snowflake,
+)
 from etlfabric_core.extract_load.destinations.postgres.fencing import WriterSession
 from etlfabric_core.extract_load.destinations.writer import Gone, LoadGuard, Writer
 from etlfabric_core.extract_load.lease import LeaseKeeper
@@ -90,6 +99,10 @@ OPENERS: dict[str, OpenDestination] = {
     "postgres": postgres.open_destination,
     "duckdb": duckdb.open_destination,
     "mysql": mysql.open_destination,
+    "mssql": mssql.open_destination,
+    "redshift": redshift.open_destination,
+    "snowflake": snowflake.open_destination,
+    "bigquery": bigquery.open_destination,
     "s3": s3.open_destination,
 }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from etlfabric_core.connectors.sql import require_driver
 from etlfabric_core.extract_load.destinations.sql import room
 from etlfabric_core.extract_load.destinations.sql.ledger import LEDGER, Ledger, ledger_schema
 from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
@@ -51,8 +52,8 @@ class SqlDestination:
 
     def _columns(self, table: str) -> Mapping[str, Any]:
         with self.ledger.client as client:
-            found: Mapping[str, Any] = client.get_storage_table(table)[1]
-        return found
+            found = client.get_storage_table(table)[1]
+        return {name.lower(): column for name, column in found.items()}  # Snowflake's are upper
 
     def on_its_path(self, table: PlannedTable, folder: Path) -> PlannedTable:
         """See `Destination`."""
@@ -114,6 +115,8 @@ def opener(
         from etlfabric_core.extract_load.destinations.sql.client import plain
 
         endpoint = plan.destination
+        if writing.driver:
+            require_driver(*writing.driver)
         with writing.held(endpoint, lease):
             made = plain(endpoint, writing)
             config = made.spec()._bind_dataset_name(plan.dataset, LEDGER)
