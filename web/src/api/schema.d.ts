@@ -3008,8 +3008,8 @@ export interface components {
          * @description A connector: which side it can be, and the JSON Schemas of its config and secrets.
          *
          *     `resource_options` is that of the `options` of a pipeline's resource.
-         *     `abilities` are what it does as a source; `extra` names drivers that the operator may still
-         *     have to install.
+         *     `abilities` are what it does as a source, `loading` as a destination; `extra` names drivers
+         *     that the operator may still have to install.
          */
         ConnectorOut: {
             /** Abilities */
@@ -3028,6 +3028,7 @@ export interface components {
             files: boolean;
             /** Label */
             label: string;
+            loading: components["schemas"]["LoadingOut"] | null;
             /** Name */
             name: string;
             /** Resource Options */
@@ -3507,6 +3508,12 @@ export interface components {
             workflow: components["schemas"]["WorkflowOut"];
         };
         /**
+         * Guarantee
+         * @description How often a row arrives, whatever happens on the way.
+         * @enum {string}
+         */
+        Guarantee: "exactly once in effect" | "at least once";
+        /**
          * IdentitiesOut
          * @description All of them.
          */
@@ -3714,6 +3721,25 @@ export interface components {
             url: string;
         };
         /**
+         * LoadAbility
+         * @description What a destination does beside taking rows.
+         * @enum {string}
+         */
+        LoadAbility: "deletes" | "count" | "contract" | "quarantine" | "backfill" | "state" | "compare";
+        /**
+         * LoadingOut
+         * @description What a connector does as a destination, and how often a row arrives.
+         */
+        LoadingOut: {
+            /** Abilities */
+            abilities: components["schemas"]["LoadAbility"][];
+            /** Dispositions */
+            dispositions: components["schemas"]["WriteDisposition"][];
+            guarantee: components["schemas"]["Guarantee"];
+            /** Strategies */
+            strategies: components["schemas"]["MergeStrategy"][];
+        };
+        /**
          * LogLineOut
          * @description One line of a log.
          */
@@ -3811,6 +3837,12 @@ export interface components {
             organization: components["schemas"]["OrganizationOut"];
             role: components["schemas"]["Role"];
         };
+        /**
+         * MergeStrategy
+         * @description How a merge treats a row whose key is there already.
+         * @enum {string}
+         */
+        MergeStrategy: "delete-insert" | "upsert" | "insert-only" | "scd2";
         /**
          * MisfitOut
          * @description A value that is not of the proposed type, and where it is met first.

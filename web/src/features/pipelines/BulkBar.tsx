@@ -2,6 +2,7 @@ import { Button, Group, Select, TagsInput, Text, TextInput } from "@mantine/core
 import { useState } from "react";
 
 import type { ResourceConfig } from "@/api/types";
+import { offered, useLoading } from "./loading";
 import { loadedAs, type Disposition } from "./selection";
 import { DISPOSITIONS } from "./ways";
 
@@ -17,10 +18,11 @@ export function BulkBar({ count, onChange, onRemove }: Props) {
   const [key, setKey] = useState<string[]>([]);
   const [cursor, setCursor] = useState("");
   const disabled = !count;
+  const loading = useLoading();
   return (
     <Group gap="xs" role="group" aria-label="Change all that are marked">
       <Text size="sm" role="status">{count.toLocaleString("en")} marked:</Text>
-      <Select size="xs" w={190} aria-label="Load of all marked" placeholder="Load as…" data={DISPOSITIONS} value={null} disabled={disabled}
+      <Select size="xs" w={190} aria-label="Load of all marked" placeholder="Load as…" data={offered(DISPOSITIONS, loading?.dispositions)} value={null} disabled={disabled}
         onChange={(value) => value && onChange((config) => loadedAs(config, value as Disposition))} />
       <TagsInput size="xs" w={190} aria-label="Key of all marked" placeholder={key.length ? undefined : "Key columns"} value={key} onChange={setKey} disabled={disabled} />
       <Button size="xs" variant="default" disabled={disabled} onClick={() => onChange((config) => ({ ...config, primary_key: key }))}>{key.length ? "Set key" : "No key"}</Button>

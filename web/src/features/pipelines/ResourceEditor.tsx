@@ -15,6 +15,7 @@ import { FileProposal } from "./FileProposal";
 import { FilterEditor } from "./FilterEditor";
 import { CursorSelect, KeySelect } from "./KeyAndCursor";
 import { KeyCheck } from "./KeyCheck";
+import { offered, useLoading, type Loading } from "./loading";
 import { loadedAs, sourceOf, type Disposition } from "./selection";
 import { useDraftPreview } from "./useDraftPreview";
 import { DISPOSITIONS, PARTS, RULES, STRATEGIES } from "./ways";
@@ -72,20 +73,22 @@ type PartProps = Pick<Props, "config" | "problems" | "onChange">;
 
 function Loading({ sourceId, config, problems, onChange }: PartProps & Pick<Props, "sourceId">) {
   const { write_disposition, merge_strategy, cursor } = config;
+  const loading = useLoading();
+  const canDelete = config.deletes !== "none" && config.deletes ? true : (loading?.abilities.includes("deletes") ?? true);
   const keyed = (write_disposition === "merge" && merge_strategy !== "scd2") || write_disposition === "insert";
   const set = (part: Partial<Cursor>) => cursor && onChange({ ...config, cursor: { ...cursor, ...part } });
   const shared = { sourceId, config, errors: problems, onChange, labelled: true };
   return (
     <Stack gap="sm">
       <TextInput size="xs" label="Table" value={config.name} error={problems.name} onChange={(event) => onChange({ ...config, name: event.currentTarget.value, source: sourceOf(config) })} />
-      <Select size="xs" label="Load" data={DISPOSITIONS} value={write_disposition} allowDeselect={false} error={problems.write_disposition} onChange={(value) => onChange(loadedAs(config, value as Disposition))} />
+      <Select size="xs" label="Load" data={offered(DISPOSITIONS, loading?.dispositions, write_disposition)} value={write_disposition} allowDeselect={false} error={problems.write_disposition} onChange={(value) => onChange(loadedAs(config, value as Disposition))} />
       {write_disposition === "merge" && (
-        <Select size="xs" label="Strategy" data={STRATEGIES} value={merge_strategy ?? "delete-insert"} allowDeselect={false} error={problems.merge_strategy}
+        <Select size="xs" label="Strategy" data={offered(STRATEGIES, loading?.strategies, merge_strategy)} value={merge_strategy ?? "delete-insert"} allowDeselect={false} error={problems.merge_strategy}
           onChange={(value) => onChange(loadedAs(config, "merge", value as ResourceConfig["merge_strategy"]))} />
       )}
       <KeySelect {...shared} />
       {keyed && <KeyCheck sourceId={sourceId} config={config} />}
-      {write_disposition === "merge" && merge_strategy !== "scd2" && <Deletes config={config} problems={problems} onChange={onChange} />}
+      {write_disposition === "merge" && merge_strategy !== "scd2" && canDelete && <Deletes config={config} problems={problems} onChange={onChange} />}
       <CursorSelect {...shared} />
       {cursor && (
         <SimpleGrid cols={{ base: 1, sm: 3 }}>
@@ -124,18 +127,20 @@ function Deletes({ config, problems, onChange }: PartProps) {
 
 function Rules({ config, problems, onChange }: PartProps) {
   const { contract = {}, on_bad_row = "fail", max_rejected = 10_000, minimum_rows = 0 } = config;
+  const loading = useLoading();
+  const can = (ability: Loading["abilities"][number]) => loading?.abilities.includes(ability) ?? true;
   return (
     <Stack gap="sm">
-      <Select size="xs" label="A row that does not fit" allowDeselect={false} value={on_bad_row} error={problems.on_bad_row}
-        data={[{ value: "fail", label: "fails the load" }, { value: "quarantine", label: "is put aside with its reason" }]} onChange={(value) => onChange({ ...config, on_bad_row: value as "fail" | "quarantine" })} />
+      {can("quarantine") && <Select size="xs" label="A row that does not fit" allowDeselect={false} value={on_bad_row} error={problems.on_bad_row}
+        data={[{ value: "fail", label: "fails the load" }, { value: "quarantine", label: "is put aside with its reason" }]} onChange={(value) => onChange({ ...config, on_bad_row: value as "fail" | "quarantine" })} />}
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
         <NumberInput size="xs" label="Rows put aside at most" description="More fail the load." min={1} allowDecimal={false} value={max_rejected} error={problems.max_rejected} onChange={(value) => onChange({ ...config, max_rejected: Number(value) || 1 })} />
         <NumberInput size="xs" label="Rows at least" description="Fewer fail the load." min={0} allowDecimal={false} value={minimum_rows} error={problems.minimum_rows} onChange={(value) => onChange({ ...config, minimum_rows: Number(value) || 0 })} />
       </SimpleGrid>
-      <Switch size="xs" label="Count the rows at the source and in the table" description="For loads that read all rows; other numbers fail the run." checked={config.verify_count ?? false} error={problems.verify_count}
-        onChange={(event) => onChange({ ...config, verify_count: event.currentTarget.checked })} />
-      <Title order={3} size="h5">When the source changes</Title>
-      {PARTS.map(({ value, label }) => (
+      {can("count") && <Switch size="xs" label="Count the rows at the source and in the table" description="For loads that read all rows; other numbers fail the run." checked={config.verify_count ?? false} error={problems.verify_count}
+        onChange={(event) => onChange({ ...config, verify_count: event.currentTarget.checked })} />}
+      {can("contract") && <Title order={3} size="h5">When the source changes</Title>}
+      {can("contract") && PARTS.map(({ value, label }) => (
         <Select key={value} size="xs" label={label} data={RULES} allowDeselect={false} value={contract[value] ?? "evolve"} error={problems[`contract.${value}`]}
           onChange={(rule) => onChange({ ...config, contract: { ...contract, [value]: rule as ContractRule } })} />
       ))}

@@ -2,6 +2,7 @@ import { Button, Checkbox, Select, Table, Text, TextInput } from "@mantine/core"
 
 import type { ResourceConfig } from "@/api/types";
 import { CursorSelect, KeySelect } from "./KeyAndCursor";
+import { offered, useLoading } from "./loading";
 import { loadedAs, settings, sourceOf, type Disposition } from "./selection";
 import { DISPOSITIONS } from "./ways";
 
@@ -20,6 +21,7 @@ interface Props {
 /** One resource: what most people set, and the way to the rest. */
 export function ResourceRow({ sourceId, label, config, error, problems = {}, marked, onMark, onChange, onOpen }: Props) {
   const source = sourceOf(config);
+  const loading = useLoading();
   const strategy = config.write_disposition === "merge" && config.merge_strategy;
   const first = Object.entries(problems)[0];
   const wrong = error ?? (first && `${first[0] ? `${first[0]}: ` : ""}${first[1]}`);
@@ -30,7 +32,7 @@ export function ResourceRow({ sourceId, label, config, error, problems = {}, mar
       <Table.Td><Text size="sm" fw={600} className="break">{label}</Text><Text size="xs" c="dimmed">{settings(config).join(", ")}</Text></Table.Td>
       <Table.Td><TextInput size="xs" aria-label={`Table of ${label}`} value={config.name} error={wrong} onChange={(event) => onChange({ ...config, name: event.currentTarget.value, source })} /></Table.Td>
       <Table.Td>
-        <Select size="xs" aria-label={`How ${label} is loaded`} data={DISPOSITIONS} value={config.write_disposition} allowDeselect={false} onChange={(value) => onChange(loadedAs(config, value as Disposition))} />
+        <Select size="xs" aria-label={`How ${label} is loaded`} data={offered(DISPOSITIONS, loading?.dispositions, config.write_disposition)} value={config.write_disposition} allowDeselect={false} onChange={(value) => onChange(loadedAs(config, value as Disposition))} />
         {strategy && <Text size="xs" c="dimmed">{strategy}</Text>}
       </Table.Td>
       <Table.Td><KeySelect {...shared} /></Table.Td>
