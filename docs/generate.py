@@ -5,14 +5,16 @@ from importlib import import_module
 from importlib.util import find_spec
 from inspect import getdoc
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
 
 from etlfabric_core.access.permissions import ROLE_PERMISSIONS, Permission
 from etlfabric_core.connectors import CONNECTORS
+from etlfabric_core.connectors.loading import LoadAbility
 from etlfabric_core.connectors.record import Ability, Connector
-from etlfabric_core.extract_load import sources
+from etlfabric_core.extract_load import destinations, sources
 from etlfabric_core.graph.kinds import KINDS
 from etlfabric_core.settings import Settings
 
@@ -20,6 +22,12 @@ REFERENCE = Path(__file__).parent / "reference.md"
 CONNECTOR_TABLE = Path(__file__).parent / "connectors.md"
 ADDRESSES = """## Addresses
 A connection to a database goes to the addresses that its host stood for when the service checked them, and to no others; a name that answers differently a second later changes nothing. Snowflake and BigQuery have no field for a host: their hosts are the vendor's own, an account or a project is a name and cannot be more, and of a service account's key no address is used."""  # noqa: E501 - a paragraph of a page
+
+DESTINATIONS = """A pipeline that asks its destination for more than this is not saved; the answer names the field and what is possible. Whatever the destination, a run is green only when as many rows are there as were extracted, counted where they lie. A load that was interrupted is taken back at the start of the next try: before its first row it notes at the destination which tables it appends to, every row carries the id of its load, and rows of loads that dlt does not list as complete are removed. Tables that are merged into or replaced are simply loaded again.
+
+**Exactly once in effect**: that, and an older try that still runs beside a newer one can commit nothing. **At least once**: the same after every crash and retry, but an older try that is still alive can leave rows that only the next load removes; the service's lease makes that rare. The state of a pipeline (its cursors) is shown and changed at PostgreSQL alone; elsewhere loads go on where the last one ended.
+
+Values that travel as text (`numeric`, times, `bytea`) become the destination's own types where these hold every value; what has no such type stays text, such as `numeric` without a precision, `json`, `time`, `interval` and arrays. A value that a column there would round, cut, shift or not hold fails the load, and names the column; a table whose column has no room for what comes fails it before anything is written."""  # noqa: E501 - paragraphs of a page
 
 
 def reference() -> str:
@@ -59,7 +67,11 @@ def connector_table() -> str:
         _table(head, rows),
         ADDRESSES,
         "## How values travel",
-        *_readers(),
+        *_modules(sources),
+        "## As destinations",
+        DESTINATIONS,
+        _destinations(),
+        *_modules(destinations),
     )
     return "\n\n".join(parts) + "\n"
 
@@ -69,9 +81,26 @@ def _anchor(connector: Connector) -> str:
     return "".join(c for c in words.replace(" ", "-") if c.isalnum() or c in "-_")
 
 
-def _readers() -> Iterator[str]:
+def _destinations() -> str:
+    head = ["connector", "writes", "merges by", *LoadAbility, "a row arrives"]
+    rows = [
+        [
+            connector.label,
+            ", ".join(sorted(loading.dispositions)),
+            ", ".join(sorted(loading.strategies)),
+            *("yes" if ability in loading.abilities else "" for ability in LoadAbility),
+            loading.guarantee,
+        ]
+        for connector in CONNECTORS.values()
+        if (loading := connector.loading)
+    ]
+    return _table(head, rows)
+
+
+def _modules(package: ModuleType) -> Iterator[str]:
+    """What the modules of connectors say of themselves."""
     for connector in CONNECTORS.values():
-        name = f"{sources.__name__}.{connector.name}"
+        name = f"{package.__name__}.{connector.name}"
         if find_spec(name):
             first, *more = getdoc(import_module(name)).split("\n\n")  # type: ignore[union-attr]
             yield "\n".join([f"**{connector.label}.** {first}", *more]).strip()

@@ -1,4 +1,4 @@
-"""BigQuery: a dataset is a dataset of the project."""
+"""Loads into BigQuery as Parquet files, by load jobs; a dataset is a dataset of the project."""
 
 from typing import Any
 

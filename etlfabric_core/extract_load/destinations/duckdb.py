@@ -1,4 +1,9 @@
-"""DuckDB: a database file that the platform keeps, written by one load at a time."""
+"""Loads into a database file that the platform keeps for the organization, one load at a time.
+
+A load holds a lock on the file, which ends with its process; others wait, and who reads meanwhile
+is told to try again. Files lie below `ETLFABRIC_DATABASES_DIR`, named by ids alone, and go with
+the organization.
+"""
 
 import fcntl
 import time

@@ -1,4 +1,8 @@
-"""SQL Server: a dataset is a schema of the database."""
+"""Loads into SQL Server: a dataset is a schema of the database.
+
+Times keep their microseconds and zones. Blanks at the end of a text count in no comparison there,
+so a merge by a key of text is refused.
+"""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,9 @@
-"""MySQL and MariaDB: a dataset is a database of the server."""
+"""Loads into MySQL and MariaDB: a dataset is a database of the server.
+
+Every transaction holds the row that says who writes until it commits, so that a newer try waits
+for it and an older one fails. Texts are compared by their bytes, whatever the server's collation;
+times with a zone are kept in UTC, booleans are 0 and 1, and NaN and infinity are refused.
+"""
 
 from typing import Any
 

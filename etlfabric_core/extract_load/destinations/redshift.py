@@ -1,4 +1,7 @@
-"""Amazon Redshift: a dataset is a schema of the database."""
+"""Loads into Redshift: a dataset is a schema of the database.
+
+Blanks at the end of a text count in no comparison there, so a merge by a key of text is refused.
+"""
 
 from typing import Any
 

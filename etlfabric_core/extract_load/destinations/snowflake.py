@@ -1,4 +1,4 @@
-"""Snowflake: a dataset is a schema of the database."""
+"""Loads into Snowflake as Parquet files through its own stage; a dataset is a schema."""
 
 from base64 import b64encode
 from typing import Any

@@ -1,4 +1,8 @@
-"""PostgreSQL as the destination of a load, the managed warehouse among them."""
+"""Loads into PostgreSQL, the managed warehouse among it, by `COPY`, in fenced transactions.
+
+A newer try ends the sessions of older ones, and every transaction checks that it is still the
+one before it commits. Replaced tables are never seen empty.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager

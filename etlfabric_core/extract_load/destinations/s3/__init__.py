@@ -1,4 +1,8 @@
-"""S3 as the destination of a load: Parquet files below `<prefix>/<dataset>/<table>/`."""
+"""Loads into `<prefix>/<dataset>/<table>/<load id>.<file id>.parquet` of a bucket.
+
+Files come first, then those that they replace go, and the mark that makes the load count is last.
+For a moment readers of a replaced table see both.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
