@@ -1,16 +1,15 @@
 """Loads into a database file that the platform keeps for the organization, one load at a time.
 
-A load holds a lock on the file, which ends with its process; others wait, and who reads meanwhile
-is told to try again. Files lie below `ETLFABRIC_DATABASES_DIR`, named by ids alone, and go with
+DuckDB locks a file that a process writes to; other loads wait, and who reads meanwhile is told to
+try again. Files lie below `ETLFABRIC_DATABASES_DIR`, named by ids alone, and go with
 the organization.
 """
 
-import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etlfabric_core.connectors.duckdb import CLOSED, kept_file
 from etlfabric_core.errors import TransientError
@@ -19,6 +18,9 @@ from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
 from etlfabric_core.extract_load.lease import LeaseKeeper
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.typed import Holds
+
+if TYPE_CHECKING:
+    import duckdb
 
 QUEUE_SECONDS = 6 * 3600
 LOOK_AGAIN_S = 0.5
@@ -41,7 +43,7 @@ def _arguments(endpoint: Endpoint) -> dict[str, Any]:
 
 @contextmanager
 def _held(endpoint: Endpoint, lease: LeaseKeeper) -> Iterator[None]:
-    """Waits for the load that has the database; the lock ends with the process that holds it.
+    """Keeps the file open for as long as the load runs, so that no other process gets in between.
 
     Raises:
         TransientError: the lease was lost while waiting, or it took `QUEUE_SECONDS`.
@@ -49,24 +51,28 @@ def _held(endpoint: Endpoint, lease: LeaseKeeper) -> Iterator[None]:
     path = kept_file(endpoint)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     deadline = time.monotonic() + QUEUE_SECONDS
-    with Path(f"{path}.lock").open("wb") as file:
-        while not _locked(file):
-            lease.check()
-            if time.monotonic() > deadline:
-                raise TransientError(
-                    f"the database has been busy for {QUEUE_SECONDS} seconds",
-                    hint="look for a load that hangs",
-                )
-            time.sleep(LOOK_AGAIN_S)
+    while (connection := _opened(path)) is None:
+        lease.check()
+        if time.monotonic() > deadline:
+            raise TransientError(
+                f"the database has been busy for {QUEUE_SECONDS} seconds",
+                hint="look for a load that hangs",
+            )
+        time.sleep(LOOK_AGAIN_S)
+    with connection:
         yield
 
 
-def _locked(file: Any) -> bool:
+def _opened(path: Path) -> "duckdb.DuckDBPyConnection | None":
+    """None: another process has it open."""
+    import duckdb
+
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return duckdb.connect(str(path))
+    except duckdb.IOException as error:
+        if "lock" in str(error):
+            return None
+        raise
 
 
 WRITING = SqlWriting(

@@ -17,6 +17,7 @@ from etlfabric_core.extract_load.destinations.sql.ledger import forget, require_
 from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
 from etlfabric_core.extract_load.destinations.writer import LoadGuard
 from etlfabric_core.extract_load.plan import Endpoint, Window
+from etlfabric_core.extract_load.shape.rejected import SUFFIX
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class FencedJobs(KeyedMerges):
 
     def _require_told_apart(self, table: str, keys: list[Any]) -> None:
         texts = [column["name"] for column in keys if column["data_type"] == "text"]
-        if texts and self.fence.writing.folds_text:
+        if not table.endswith(SUFFIX) and texts and self.fence.writing.folds_text:
             raise TerminalError(
                 f"resource '{table}', primary_key: {self.fence.writing.label} takes texts for the "
                 f"same that differ in case or blanks ({', '.join(texts)}); nothing was written",

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from etlfabric_core.errors import FabricError, TerminalError
+from etlfabric_core.connectors import duckdb as connector
+from etlfabric_core.errors import FabricError, TerminalError, TransientError
 from etlfabric_core.extract_load.destinations.writer import FencedError
 from etlfabric_core.extract_load.plan import LoadResult, Window
+from etlfabric_core.extract_load.runner import run_load
 from tests.destinations import DuckdbTarget, Target, load, load_plan
-from tests.loading import csv_source
+from tests.faults.load_process import LoadProcess
+from tests.loading import Holder, csv_source
 
 FIRST = "id,v\n1,a\n2,b\n"
 SECOND = "id,v\n2,B\n3,c\n"
@@ -193,6 +196,43 @@ def test_an_older_writer_is_fenced(target, tmp_path):
     with pytest.raises(FencedError):
         table.load(SECOND)
     assert table.rows() == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.feature("B5", "C11")
+def test_a_load_waits_for_the_one_that_has_the_database(duckdb, tmp_path):
+    """In another process, as two loads are; whoever reads meanwhile is told so."""
+    path = tmp_path / "early.csv"
+    path.write_text("id,v\n" + "".join(f"{n},x\n" for n in range(20_000)))
+    spec = {"name": "other", "source": "t.csv"}
+    plan = load_plan(duckdb, csv_source({"t.csv": path}), spec, pipeline="other")
+    process = LoadProcess.start(plan, tmp_path / "other", {"t.csv": path}, 1)
+    process.wait_for("load")
+    process.pause()
+    with pytest.raises(TransientError, match="a load is writing"):
+        connector.list_tables(duckdb.endpoint(), {})
+    waited: list[int] = []
+
+    class Waiting(Holder):
+        def check(self) -> None:
+            super().check()
+            waited.append(1)
+            if len(waited) == 3:
+                process.resume()
+
+    table = Table(duckdb, tmp_path)
+    (tmp_path / "t.csv").write_text(FIRST)
+    mine = load_plan(duckdb, csv_source({"t.csv": tmp_path / "t.csv"}), table.spec)
+    run_load(
+        mine,
+        work_dir=tmp_path / "work",
+        files={"t.csv": tmp_path / "t.csv"},
+        lease=Waiting(1),
+        progress=lambda stage, rows: None,
+    )
+    assert process.end()[0] == "done"
+    assert table.rows() == [(1, "a"), (2, "b")]
+    assert duckdb.execute("select count(*) from other") == [(20_000,)]
+    assert len(waited) > 3
 
 
 @pytest.fixture
