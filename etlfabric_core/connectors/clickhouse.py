@@ -1,4 +1,7 @@
-"""ClickHouse: a database as a source, over its HTTP interface; no driver is needed."""
+"""ClickHouse: a database as a source, over its HTTP interface, without a driver; or a destination.
+
+To load into it takes an extra: `etlfabric[clickhouse]`.
+"""
 
 import ssl
 import time
@@ -9,6 +12,7 @@ from typing import Any
 import httpx
 from pydantic import Field, SecretStr
 
+from etlfabric_core.connectors import loading
 from etlfabric_core.connectors.browse import whole_list
 from etlfabric_core.connectors.record import (
     Connector,
@@ -38,6 +42,9 @@ class ClickhouseConfig(ConnectorModel):
     port: int = Field(8443, ge=1, le=65535, description="Of HTTP: 8443 with TLS, 8123 without.")
     database: str = Field("default", min_length=1, max_length=255)
     user: str = Field("default", min_length=1, max_length=255, pattern=r"^[^:]+$")
+    native_port: int = Field(
+        9440, ge=1, le=65535, description="For loads into it: 9440 with TLS, 9000 without."
+    )
     tls: bool = Field(True, description="Encrypt, and check that the certificate is the host's.")
 
 
@@ -279,11 +286,12 @@ CLICKHOUSE = Connector(
     name="clickhouse",
     label="ClickHouse",
     description="Tables and views of a ClickHouse server or ClickHouse Cloud service.",
-    directions=frozenset({Direction.SOURCE}),
+    directions=frozenset(Direction),
     config=ClickhouseConfig,
     secrets=ClickhouseSecrets,
     test=test,
     browse=whole_list(list_tables, list_columns),
-    endpoint_fields=("host", "port", "tls"),
+    endpoint_fields=("host", "port", "native_port", "tls"),
+    loading=loading.TABLES,
     proof=Proof.CONTRACT,
 )

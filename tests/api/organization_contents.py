@@ -1,5 +1,7 @@
 """What belongs to an organization: its routes, something in every place, what is found there."""
 
+from pathlib import Path
+
 import asyncpg
 from fastapi import FastAPI
 
@@ -16,7 +18,7 @@ MINE = "/api/v1/organizations"
 
 
 async def fill(org: OrgClient, app: FastAPI) -> None:
-    """Something in every place: rows, a published workflow, an upload, a warehouse, a key."""
+    """Something in every place: rows, a workflow, an upload, a database, a warehouse, a key."""
     pipeline = await make_pipeline(org)
     assert (await org.post(f"/api/v1/workflows/{pipeline['workflow_id']}/publish")).is_success
     await _find_change(org, pipeline["slug"])
@@ -26,6 +28,9 @@ async def fill(org: OrgClient, app: FastAPI) -> None:
     await invite(org, "somebody@example.com", "viewer")
     await org.post("/api/v1/api-keys", json={"name": "K", "scopes": ["workflows:read"]})
     wiring, login = app.state.wiring, await own_login(org, app)
+    kept = kept_database(org, app)
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"rows")
     schema = await warehouse.ensure_dataset(wiring.warehouse, org.slug, "raw")
     async with wiring.warehouse.connect(login.user, login.password) as own:
         await own.execute(f"CREATE TABLE {schema}.people AS SELECT 1 AS id")
@@ -42,6 +47,12 @@ async def _find_change(org: OrgClient, node: str) -> None:
     told = {"run": run, "found": found}
     answer = await org.post("/internal/v1/schema-changes", json=told, headers=headers)
     assert answer.status_code == 204, answer.text
+
+
+def kept_database(org: OrgClient, app: FastAPI) -> Path:
+    """The file of a database that the platform keeps for the organization."""
+    folder: Path = app.state.wiring.settings.databases_dir
+    return folder / str(org.org_id) / "1.duckdb"
 
 
 async def own_login(org: OrgClient, app: FastAPI) -> WarehouseLogin:

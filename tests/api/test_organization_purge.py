@@ -24,6 +24,7 @@ from tests.api.organization_contents import (
     ONE,
     fill,
     in_warehouse,
+    kept_database,
     own_login,
     stored_rows,
 )
@@ -71,6 +72,7 @@ async def test_a_purge_leaves_nothing_but_the_slug_and_the_audit_log(
     assert {workflow["name"] for workflow in left["workflow"]} == {""}
     assert left["audit_entry"][-1]["action"] == "purge"
     assert not uploads[0].exists()
+    assert [kept_database(org, app).exists() for org in (a, b)] == [False, True]
     assert _files(uploads[1]) == kept_files
     assert len(blobs_before - _files(blobs)) == 2  # a project and its manifest
     assert neighbours.sha256 in _files(blobs)

@@ -45,7 +45,7 @@ def written(path: Path, rows: int) -> Path:
     return path
 
 
-@pytest.mark.feature("B5", "C11")
+@pytest.mark.feature("B5", "C5")
 @pytest.mark.parametrize("how", HOW)
 def test_killed_and_retried_is_exactly_once(target: Target, tmp_path: Path, how: str) -> None:
     random.seed(f"{SEED} {how}")
@@ -68,7 +68,7 @@ def test_killed_and_retried_is_exactly_once(target: Target, tmp_path: Path, how:
     assert (*map(int, found[:3]), found[3]) == total
 
 
-@pytest.mark.feature("B5", "C11")
+@pytest.mark.feature("B5", "C5")
 def test_rows_of_a_load_that_is_not_complete_are_taken_out(target: Target, tmp_path: Path) -> None:
     """As if it had been killed just before the transaction that makes it count."""
     whole = {"t.csv": written(tmp_path / "whole.csv", ROWS)}

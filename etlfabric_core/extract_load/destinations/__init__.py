@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.destinations import (
     bigquery,
+    clickhouse,
     duckdb,
     mssql,
     mysql,
@@ -100,6 +101,7 @@ OPENERS: dict[str, OpenDestination] = {
     "duckdb": duckdb.open_destination,
     "mysql": mysql.open_destination,
     "mssql": mssql.open_destination,
+    "clickhouse": clickhouse.open_destination,
     "redshift": redshift.open_destination,
     "snowflake": snowflake.open_destination,
     "bigquery": bigquery.open_destination,

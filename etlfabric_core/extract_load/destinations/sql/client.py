@@ -44,13 +44,13 @@ class FencedTransactions:
             yield transaction
 
 
-def _fenced(sql: Any, fence: Fence) -> Any:
-    """The same SQL client, fenced. Each of dlt's job clients makes its own, of its own class."""
+def recast(sql: Any, *mixins: type, **attributes: Any) -> Any:
+    """The same SQL client, with more to its class: dlt's job clients make it themselves."""
     kind = type(sql)
-    made: Any = type(f"Fenced{kind.__name__}", (FencedTransactions, kind), {"fence": fence})
-    fenced = object.__new__(made)
-    vars(fenced).update(vars(sql))
-    return fenced
+    made: Any = type(f"Recast{kind.__name__}", (*mixins, kind), attributes)
+    other = object.__new__(made)
+    vars(other).update(vars(sql))
+    return other
 
 
 class FencedJobs(KeyedMerges):
@@ -60,7 +60,7 @@ class FencedJobs(KeyedMerges):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self.sql_client = _fenced(self.sql_client, self.fence)
+        self.sql_client = recast(self.sql_client, FencedTransactions, fence=self.fence)
 
     def _create_merge_followup_jobs(self, table_chain: Any) -> list[Any]:
         root = table_chain[0]
@@ -161,9 +161,18 @@ def plain(endpoint: Endpoint, writing: SqlWriting) -> Destination[Any, Any]:
 
 def made(factory: Any, endpoint: Endpoint, writing: SqlWriting) -> Destination[Any, Any]:
     """The destination, with credentials that lead to the checked addresses only."""
+    connecting = writing.connecting(endpoint) if writing.connecting else None
+
+    class Reached(factory):  # type: ignore[misc]
+        def client(self, schema: Any, initial_config: Any = None) -> Any:
+            opened = super().client(schema, initial_config)
+            if connecting:
+                opened.sql_client = recast(opened.sql_client, connecting)
+            return opened
+
     return cast(
         Destination[Any, Any],
-        factory(
+        Reached(
             **writing.arguments(endpoint),
             **writing.capabilities,
             destination_name=endpoint.connector,

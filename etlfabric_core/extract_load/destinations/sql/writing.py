@@ -30,7 +30,8 @@ class SqlWriting:
     keeps other writers away for as long as a load runs, where the system has a means of its own;
     `row_lock` ends a query that keeps the row of the lease until the commit. `folds_text`: keys of
     text that differ only in case, or in blanks at their end, are the same there. `driver` is a
-    module that not every installation has, and the extra that installs it. `indexed` makes
+    module that not every installation has, and the extra that installs it. `connecting` is a class
+    that opens connections, where dlt's own cannot be told which addresses to use. `indexed` makes
     an index on the staged rows of a merge, where without one it would compare each with each.
     """
 
@@ -42,5 +43,6 @@ class SqlWriting:
     held: Held = _not_held
     row_lock: str = ""
     folds_text: bool = False
+    connecting: Callable[[Endpoint], type] | None = None
     driver: tuple[str, str] | None = None
     indexed: Callable[[Any, str, str], None] | None = None

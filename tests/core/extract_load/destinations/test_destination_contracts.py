@@ -12,6 +12,7 @@ from etlfabric_core.errors import InvalidConfig
 from etlfabric_core.extract_load.destinations import (
     OPENERS,
     bigquery,
+    clickhouse,
     duckdb,
     mssql,
     mysql,
@@ -19,7 +20,9 @@ from etlfabric_core.extract_load.destinations import (
     snowflake,
 )
 from etlfabric_core.extract_load.destinations.sql.client import plain
+from etlfabric_core.extract_load.destinations.sql.ledger import LEDGER, ledger_schema
 from etlfabric_core.extract_load.isolation import isolated
+from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.source_table import SourceColumn
 from etlfabric_core.extract_load.typed import typed
 from tests.core.connectors.test_sql_contracts import ADDRESS, PASSWORD, SERVICE_ACCOUNT, endpoint
@@ -28,12 +31,16 @@ from tests.loading import Holder, csv_source
 
 MODULES = {
     "bigquery": bigquery,
+    "clickhouse": clickhouse,
     "duckdb": duckdb,
     "mssql": mssql,
     "mysql": mysql,
     "redshift": redshift,
     "snowflake": snowflake,
 }
+needs_clickhouse = pytest.mark.skipif(
+    find_spec("clickhouse_driver") is None, reason="needs etlfabric[clickhouse]"
+)
 needs_mssql = pytest.mark.skipif(find_spec("pymssql") is None, reason="needs etlfabric[mssql]")
 
 
@@ -50,7 +57,9 @@ def test_every_destination_has_a_way_to_be_loaded_into() -> None:
 
 
 @pytest.mark.feature("B5")
-@pytest.mark.parametrize("name", ["bigquery", "duckdb", "redshift", "snowflake", "mysql"])
+@pytest.mark.parametrize(
+    "name", ["bigquery", "clickhouse", "duckdb", "redshift", "snowflake", "mysql"]
+)
 def test_no_strategy_is_offered_that_dlt_has_not(name: str) -> None:
     loading = CONNECTORS[name].loading
     assert loading is not None
@@ -121,6 +130,32 @@ def test_sql_server_keeps_microseconds_zones_and_the_case_of_keys() -> None:
     assert ddl({"data_type": "binary"}) == "VARBINARY(max)"
 
 
+CLICKHOUSE = Endpoint(
+    connector="clickhouse",
+    config={"host": "db.example.com", "database": "d"},
+    secrets={"password": PASSWORD},
+    addresses=(ADDRESS, "198.51.100.8"),
+)
+
+
+@pytest.mark.feature("B5")
+@needs_clickhouse
+def test_clickhouse_connects_to_the_checked_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    import clickhouse_driver
+
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(clickhouse_driver, "connect", lambda **given: asked.append(given))
+    with isolated(1000):
+        destination = plain(CLICKHOUSE, clickhouse.WRITING)
+        config = destination.spec()._bind_dataset_name("demo_raw", LEDGER)
+        client = destination.client(ledger_schema(), config)
+    client.sql_client.open_connection()
+    (one,) = asked
+    assert (one["host"], one["alt_hosts"], one["port"]) == (ADDRESS, "198.51.100.8", 9440)
+    assert (one["server_hostname"], one["secure"], one["verify"]) == ("db.example.com", True, True)
+    assert one["password"] == PASSWORD
+
+
 DECIMAL = SourceColumn("v", "string", "numeric(38,9)")
 LOCAL = SourceColumn("v", "string", "timestamp without time zone")
 ZONED = SourceColumn("v", "timestamp")
@@ -128,6 +163,7 @@ ZONED = SourceColumn("v", "timestamp")
 WORDS = {
     "mssql": ("numeric(38,9)", "timestamp", "timestamp with time zone"),
     "redshift": ("numeric(38,9)", "timestamp", "timestamp with time zone"),
+    "clickhouse": ("numeric(38,9)", "timestamp", "timestamp with time zone"),
     "snowflake": ("numeric(38,9)", "timestamp", "timestamp with time zone"),
     "bigquery": ("text", "text", "timestamp with time zone"),
     "mysql": ("numeric(38,9)", "timestamp", "timestamp"),

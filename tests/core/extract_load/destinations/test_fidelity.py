@@ -92,7 +92,7 @@ def seen(target: Target, value: Any) -> Any:
     return int(value) if isinstance(value, bool) else value
 
 
-@pytest.mark.feature("B5", "C20")
+@pytest.mark.feature("B5", "C3")
 def test_values_arrive_as_they_are(target: Target, warehouse: Warehouse, tmp_path: Path) -> None:
     warehouse.execute(f"create table edges (id int, {columns_of(VALUES)})")
     places = ", ".join(["%s"] * len(VALUES))
@@ -106,7 +106,7 @@ def test_values_arrive_as_they_are(target: Target, warehouse: Warehouse, tmp_pat
     assert set(rows[1][1 : len(VALUES) + 1]) == {None}
 
 
-@pytest.mark.feature("B5", "C20")
+@pytest.mark.feature("B5", "C3")
 @pytest.mark.parametrize(("type_", "value", "duckdb_holds_it"), REFUSED)
 def test_what_cannot_be_held_is_refused(
     target: Target,
@@ -127,7 +127,7 @@ def test_what_cannot_be_held_is_refused(
         there(target, warehouse, tmp_path)
 
 
-@pytest.mark.feature("B5", "C20")
+@pytest.mark.feature("B5", "C3")
 def test_what_cannot_be_held_goes_as_text(
     target: Target, warehouse: Warehouse, tmp_path: Path
 ) -> None:

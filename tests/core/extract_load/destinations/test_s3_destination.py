@@ -89,7 +89,7 @@ def test_a_table_is_replaced(server: S3Server, tmp_path: Path) -> None:
     assert bucket.rows() == []
 
 
-@pytest.mark.feature("B5", "C11")
+@pytest.mark.feature("B5", "C5")
 def test_a_load_that_was_killed_leaves_nothing(server: S3Server, tmp_path: Path) -> None:
     bucket = Bucket(server, tmp_path, cursor={"column": "id"})
     bucket.load(FIRST)
@@ -102,7 +102,7 @@ def test_a_load_that_was_killed_leaves_nothing(server: S3Server, tmp_path: Path)
     assert bucket.rows() == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
 
 
-@pytest.mark.feature("B5", "C11")
+@pytest.mark.feature("B5", "C5")
 def test_files_and_state_of_an_unfinished_load_are_removed(
     server: S3Server, tmp_path: Path
 ) -> None:
@@ -117,7 +117,7 @@ def test_files_and_state_of_an_unfinished_load_are_removed(
     assert bucket.rows() == [(1, "a"), (2, "b"), (3, "c")]
 
 
-@pytest.mark.feature("B5", "C11")
+@pytest.mark.feature("B5", "C5")
 def test_an_older_writer_is_fenced(server: S3Server, tmp_path: Path) -> None:
     bucket = Bucket(server, tmp_path)
     bucket.epoch = 5

@@ -116,7 +116,7 @@ def test_a_key_that_is_none_fails_the_load(target, tmp_path, text):
     assert table.rows() == [(1, "a"), (2, "b")]
 
 
-@pytest.mark.feature("B5", "C9")
+@pytest.mark.feature("B5", "X5")
 def test_a_backfill_replaces_the_rows_of_its_window(target, tmp_path):
     at = {"id": {"type": "timestamp"}}
     table = Table(target, tmp_path, columns=at, cursor={"column": "id"})
@@ -136,7 +136,7 @@ def test_the_next_load_begins_where_the_last_one_ended(target, tmp_path):
     assert table.rows() == [(1, "a"), (2, "b"), (3, "c")]
 
 
-@pytest.mark.feature("B5", "C14")
+@pytest.mark.feature("B5", "X6")
 def test_rejected_rows_arrive_beside_the_others(target, tmp_path):
     table = Table(target, tmp_path, on_bad_row="quarantine", write_disposition="replace")
     done = table.load("id,v\n1,a\nx,b\n").tables[0]
@@ -187,7 +187,7 @@ def test_a_column_without_room_for_the_values_fails_the_load(target, tmp_path):
     assert table.rows() == [(1, "a"), (2, "b")]
 
 
-@pytest.mark.feature("B5", "C11")
+@pytest.mark.feature("B5", "C5")
 def test_an_older_writer_is_fenced(target, tmp_path):
     table = Table(target, tmp_path)
     table.epoch = 5
@@ -198,7 +198,7 @@ def test_an_older_writer_is_fenced(target, tmp_path):
     assert table.rows() == [(1, "a"), (2, "b")]
 
 
-@pytest.mark.feature("B5", "C11")
+@pytest.mark.feature("B5", "C5")
 def test_a_load_waits_for_the_one_that_has_the_database(duckdb, tmp_path):
     """In another process, as two loads are; whoever reads meanwhile is told so."""
     path = tmp_path / "early.csv"
