@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from etlfabric_core.errors import TransientError
 from etlfabric_core.extract_load.destinations.writer import FencedError, Writer
 
 LEASE_TABLE = "_etlfabric_lease"
@@ -167,12 +166,4 @@ def forget(sql: Any, writer: Writer, load_id: str) -> None:
     sql.execute_sql(
         f"delete from {table} where pipeline = %s and load_id = %s",  # noqa: S608
         *(writer.pipeline, load_id),
-    )
-
-
-def busy(pipeline: str) -> TransientError:
-    """The error when an older writer does not end."""
-    return TransientError(
-        f"an earlier load of pipeline '{pipeline}' does not end",
-        hint="wait for it, or end its database sessions",
     )

@@ -151,3 +151,19 @@ def test_a_narrower_decimal_is_not_rounded_into(
     with pytest.raises(TerminalError, match=r"numeric\(6,2\) at the destination"):
         there(target, warehouse, tmp_path)
     assert target.execute("select v from edges")[0][0] == Decimal("1.25")
+
+
+@pytest.mark.feature("B5", "C17")
+def test_rows_are_counted_on_both_sides(
+    target: Target, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    warehouse.execute("create table edges as select generate_series(1, 5) as id")
+    warehouse.execute(f"grant select on edges to {warehouse.role}")
+    edges = {"name": "edges", "write_disposition": "merge", "primary_key": ["id"]}
+    asked = {**edges, "verify_count": True}
+    plan = load_plan(target, warehouse.endpoint(schema=warehouse.dataset), asked)
+    done = load(tmp_path, plan).tables[0]
+    assert (done.source_rows, done.target_rows) == (5, 5)
+    warehouse.execute("delete from edges where id = 5")
+    with pytest.raises(TerminalError, match="the source has 4 rows, 0 were rejected, and"):
+        load(tmp_path, plan, epoch=2)
