@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from etlfabric_core.connectors.bigquery import BigqueryConfig, key_info
+from etlfabric_core.connectors.bigquery import BigqueryConfig, BigquerySecrets
+from etlfabric_core.connectors.google import key_info
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.extract_load.destinations.sql import opener
 from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
@@ -23,7 +24,8 @@ def _arguments(endpoint: Endpoint) -> dict[str, Any]:
 
     config = parse(BigqueryConfig, endpoint.config)
     made = GcpServiceAccountCredentialsWithoutDefaults()
-    made.update(key_info(endpoint))
+    secrets = parse(BigquerySecrets, endpoint.secrets)
+    made.update(key_info(secrets.service_account_key))
     made.resolve()
     return {
         "credentials": made,
