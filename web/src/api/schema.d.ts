@@ -3725,7 +3725,7 @@ export interface components {
          * @description What a destination does beside taking rows.
          * @enum {string}
          */
-        LoadAbility: "deletes" | "count" | "contract" | "quarantine" | "backfill" | "state" | "compare";
+        LoadAbility: "deletes" | "count" | "contract" | "quarantine" | "backfill" | "replay" | "state" | "compare";
         /**
          * LoadingOut
          * @description What a connector does as a destination, and how often a row arrives.

@@ -9,11 +9,16 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NoReturn
 
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.destinations.s3.mirror import SCHEMAS, STATES, Mirror
-from etlfabric_core.extract_load.destinations.writer import Gone, LoadGuard, Writer
+from etlfabric_core.extract_load.destinations.writer import (
+    Gone,
+    LoadGuard,
+    Writer,
+    not_replayed,
+)
 from etlfabric_core.extract_load.lease import LeaseKeeper
 from etlfabric_core.extract_load.plan import LoadPlan
 from etlfabric_core.extract_load.resources import PlannedTable
@@ -102,6 +107,10 @@ class S3Destination:
     def target_rows(self, table: PlannedTable) -> int:
         """Rows of files are not counted once more: a pipeline that asks for it is not saved."""
         raise NotImplementedError
+
+    def replay_session(self) -> NoReturn:
+        """There are none: files keep no rejected rows."""
+        raise not_replayed("S3")
 
     def dlt_destination(self, guard: LoadGuard) -> Any:
         """See `Destination`."""

@@ -150,7 +150,7 @@ def test_rejected_rows_arrive_beside_the_others(target, tmp_path):
     assert '"x"' in rejected[0][1]
 
 
-@pytest.mark.feature("B5")
+@pytest.mark.feature("B5", "C10")
 def test_a_frozen_table_is_left_alone(target, tmp_path):
     Table(target, tmp_path).load(FIRST)
     frozen = {"contract": {"columns": "freeze", "data_type": "freeze"}}
