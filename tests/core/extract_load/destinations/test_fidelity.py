@@ -153,7 +153,7 @@ def test_a_narrower_decimal_is_not_rounded_into(
     assert target.execute("select v from edges")[0][0] == Decimal("1.25")
 
 
-@pytest.mark.feature("B5", "C17")
+@pytest.mark.feature("B5", "X3")
 def test_rows_are_counted_on_both_sides(
     target: Target, warehouse: Warehouse, tmp_path: Path
 ) -> None:
