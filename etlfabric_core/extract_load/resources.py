@@ -28,7 +28,7 @@ from etlfabric_core.extract_load.source_table import (
     arrow_schema,
 )
 from etlfabric_core.extract_load.sources import Reader
-from etlfabric_core.extract_load.typed import Holds, Typing, typed
+from etlfabric_core.extract_load.typed import Holds, Typing, arriving_column, typed
 from etlfabric_core.files.formats import stem
 from etlfabric_core.graph.configs import MergeStrategy, ResourceConfig, WriteDisposition
 from etlfabric_core.slugs import slugify
@@ -120,9 +120,7 @@ class Place:
 
     def arriving(self, column: SourceColumn) -> SourceColumn:
         """The column as the destination will have it."""
-        if self.holds is None:
-            return column
-        return replace(column, destination_type=typed(column, self.holds).word)
+        return arriving_column(column, self.holds)
 
 
 def configured(plan: LoadPlan, reader: Reader) -> tuple[ResourceConfig, ...]:

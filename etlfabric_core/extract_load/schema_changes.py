@@ -18,6 +18,7 @@ from etlfabric_core.extract_load.plan import (
 )
 from etlfabric_core.extract_load.resources import RESERVED_PREFIXES, PlannedTable
 from etlfabric_core.extract_load.shape.versions import VERSION
+from etlfabric_core.extract_load.typed import arriving_column
 from etlfabric_core.graph.configs import DELETED_AT, PipelineConfig, SchemaPolicy
 
 Types = Mapping[str, str]
@@ -108,7 +109,8 @@ def _column_changes(
 def _outgoing(table: PlannedTable) -> dict[str, str]:
     """Columns as they are called in the table, and the families of their types."""
     own = VERSION if table.config.is_historized else None
-    return {normal_name(one.name): type_of(one) for one in table.columns if one.name != own}
+    arriving = [arriving_column(one, table.holds) for one in table.columns if one.name != own]
+    return {normal_name(one.name): type_of(one) for one in arriving}
 
 
 def _agreed(there: Types, settled: Sequence[ColumnChange]) -> dict[str, str]:

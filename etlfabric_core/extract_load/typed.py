@@ -6,7 +6,7 @@ holds every value as it is. A cast that would round, cut or shift a value fails 
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from etlfabric_core.errors import TerminalError
@@ -61,6 +61,13 @@ def typed(column: SourceColumn, holds: Holds) -> TypedColumn:
         found = ("text", pa.string(), {"data_type": "text"})
     word, arrow, hint = found
     return TypedColumn(column.name, _held_word(word, holds), arrow, {**hint, "nullable": True})
+
+
+def arriving_column(column: SourceColumn, holds: Holds | None) -> SourceColumn:
+    """The column as the destination will have it; without `holds` it takes whatever comes."""
+    if holds is None:
+        return column
+    return replace(column, destination_type=typed(column, holds).word)
 
 
 def _typed(column: SourceColumn, holds: Holds) -> "Typed | None":

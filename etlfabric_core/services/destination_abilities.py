@@ -9,6 +9,7 @@ from etlfabric_core.graph.configs import (
     PipelineConfig,
     ResourceConfig,
     SchemaContract,
+    SchemaPolicy,
     WriteDisposition,
 )
 
@@ -34,6 +35,10 @@ def require(connector: Connector, config: PipelineConfig) -> None:
         for place, resource in enumerate(config.resources)
         for field, words in _asked_too_much(resource, loading)
     ]
+    changes = config.schema_changes
+    if changes is not SchemaPolicy.APPLY and LoadAbility.CONTRACT not in loading.abilities:
+        words = f"{connector.label} cannot {changes} schema changes: files bind no later file"
+        problems.append(Problem(words, field="config.schema_changes"))
     if problems:
         raise InvalidConfig(
             f"{problems[0].field}: {problems[0].message}",

@@ -167,3 +167,22 @@ def test_rows_are_counted_on_both_sides(
     warehouse.execute("delete from edges where id = 5")
     with pytest.raises(TerminalError, match="the source has 4 rows, 0 were rejected, and"):
         load(tmp_path, plan, epoch=2)
+
+
+@pytest.mark.feature("B5", "X7")
+def test_only_what_changed_is_a_schema_change(
+    target: Target, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """Types are compared as the destination has them: none of these changes by itself."""
+    warehouse.execute(
+        "create table edges (id int, a numeric, b numeric(9,2), c timestamptz, d json, e bool)"
+    )
+    warehouse.execute(f"grant select on edges to {warehouse.role}")
+    edges = {"name": "edges", "write_disposition": "replace"}
+    source = warehouse.endpoint(schema=warehouse.dataset)
+    plan = load_plan(target, source, edges, schema_changes="refuse")
+    load(tmp_path, plan)
+    load(tmp_path, plan, epoch=2)
+    warehouse.execute("alter table edges add f date")
+    with pytest.raises(TerminalError, match="f"):
+        load(tmp_path, plan, epoch=3)
