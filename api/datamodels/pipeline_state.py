@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.datamodels.base import Answer
-from etlfabric_core.graph.configs import WriteDisposition
+from etlfabric_core.graph.resources import WriteDisposition
 
 NO_NUL = r"^[^\x00]+$"
 ResourceName = Annotated[str, StringConstraints(max_length=63, pattern=NO_NUL)]

@@ -5,7 +5,7 @@ from typing import Any
 from api.datamodels.base import Answer
 from etlfabric_core.access.permissions import Permission, Role
 from etlfabric_core.connectors.loading import Guarantee, LoadAbility
-from etlfabric_core.graph.configs import MergeStrategy, WriteDisposition
+from etlfabric_core.graph.resources import MergeStrategy, WriteDisposition
 
 
 class LoadingOut(Answer):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from etlfabric_core.graph.configs import MergeStrategy, WriteDisposition
+from etlfabric_core.graph.resources import MergeStrategy, WriteDisposition
 
 
 class LoadAbility(StrEnum):

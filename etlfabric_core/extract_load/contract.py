@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.source_table import DLT_TYPES, SourceColumn
 from etlfabric_core.graph.columns import ColumnType
-from etlfabric_core.graph.configs import Contract, ResourceConfig
+from etlfabric_core.graph.resources import Contract, ResourceConfig
 
 # Types between which no value changes are one family.
 FAMILIES = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.destinations import Destination
-from etlfabric_core.extract_load.resources import PlannedTable
+from etlfabric_core.extract_load.planned_table import PlannedTable
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dlt.extract.incremental import Incremental
 
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.source_table import SourceColumn
-from etlfabric_core.graph.configs import Boundary, ResourceConfig
+from etlfabric_core.graph.resources import Boundary, ResourceConfig
 
 DAY = 10  # characters of a date
 

@@ -13,7 +13,7 @@ from etlfabric_core.extract_load.shape.rejected import Quarantine
 from etlfabric_core.extract_load.shape.rows import Shape
 from etlfabric_core.extract_load.source_table import Selection, SourceColumn, SourceTable
 from etlfabric_core.graph.columns import ColumnConfig
-from etlfabric_core.graph.configs import DELETED_AT, ResourceConfig
+from etlfabric_core.graph.resources import DELETED_AT, ResourceConfig
 
 if TYPE_CHECKING:
     import pyarrow

@@ -6,7 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from etlfabric_core.graph.configs import PipelineConfig, SchemaPolicy, WriteDisposition
+from etlfabric_core.graph.configs import PipelineConfig, SchemaPolicy
+from etlfabric_core.graph.resources import WriteDisposition
 
 
 class _Document(BaseModel):

@@ -17,8 +17,9 @@ from etlfabric_core.extract_load.plan import FoundChanges, LoadPlan, LoadResult
 if TYPE_CHECKING:
     import dlt
 
+    from etlfabric_core.extract_load.planned_table import PlannedTable
+    from etlfabric_core.extract_load.planning import Place
     from etlfabric_core.extract_load.progress import ProgressMeter
-    from etlfabric_core.extract_load.resources import Place, PlannedTable
 
 
 def run_load(
@@ -70,8 +71,9 @@ class _Load:
 
     def run(self, report: Callable[[str, dict[str, int]], None], started: float) -> LoadResult:
         from etlfabric_core.extract_load import counts, fast_path, schema_changes, verdict
+        from etlfabric_core.extract_load.planning import planned
         from etlfabric_core.extract_load.progress import ProgressMeter
-        from etlfabric_core.extract_load.resources import dlt_source, planned
+        from etlfabric_core.extract_load.resources import dlt_source
         from etlfabric_core.extract_load.sources import open_reader
 
         orphans = self.destination.remove_orphans()
@@ -109,7 +111,7 @@ class _Load:
         )
 
     def _place(self) -> "Place":
-        from etlfabric_core.extract_load.resources import Place
+        from etlfabric_core.extract_load.planning import Place
 
         there, rejected = self.destination, self.pipelines_dir / "rejected"
         types_of = cache(there.present)

@@ -15,7 +15,8 @@ from etlfabric_core.extract_load.source_table import (
     SourceTable,
 )
 from etlfabric_core.extract_load.sources import open_reader
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 if TYPE_CHECKING:
     import pyarrow

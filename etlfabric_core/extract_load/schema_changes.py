@@ -16,10 +16,11 @@ from etlfabric_core.extract_load.plan import (
     Rejection,
     TableChange,
 )
-from etlfabric_core.extract_load.resources import RESERVED_PREFIXES, PlannedTable
+from etlfabric_core.extract_load.planned_table import RESERVED_PREFIXES, PlannedTable
 from etlfabric_core.extract_load.shape.versions import VERSION
 from etlfabric_core.extract_load.typed import arriving_column
-from etlfabric_core.graph.configs import DELETED_AT, PipelineConfig, SchemaPolicy
+from etlfabric_core.graph.configs import PipelineConfig, SchemaPolicy
+from etlfabric_core.graph.resources import DELETED_AT
 
 Types = Mapping[str, str]
 MOST_TOLD = 5  # tables in a message, and changes of each; all of them are in the inbox

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from etlfabric_core.extract_load.copy_files import CopyFile, CopyTarget
 from etlfabric_core.extract_load.plan import Window
-from etlfabric_core.graph.configs import RowFilter
+from etlfabric_core.graph.resources import RowFilter
 
 if TYPE_CHECKING:
     import pyarrow

@@ -8,7 +8,7 @@ from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.counts import Counted
 from etlfabric_core.extract_load.destinations.writer import Gone
 from etlfabric_core.extract_load.plan import TableLoad
-from etlfabric_core.extract_load.resources import PlannedTable
+from etlfabric_core.extract_load.planned_table import PlannedTable
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from etlfabric_core.access.principal import Principal
 from etlfabric_core.db.scope import OpenSession, get_owned, org_select
 from etlfabric_core.errors import Conflict, InvalidConfig, Problem
 from etlfabric_core.graph.columns import ColumnType
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 from etlfabric_core.models import Revision, Workflow
 from etlfabric_core.orchestrator.port import BackfillRequest, Orchestrator, Reprocess
 from etlfabric_core.services.delivery import Published, delivered, published_now

@@ -5,13 +5,8 @@ from collections.abc import Iterable, Iterator
 from etlfabric_core.connectors.loading import LoadAbility, Loading
 from etlfabric_core.connectors.record import Connector
 from etlfabric_core.errors import Conflict, InvalidConfig, Problem
-from etlfabric_core.graph.configs import (
-    PipelineConfig,
-    ResourceConfig,
-    SchemaContract,
-    SchemaPolicy,
-    WriteDisposition,
-)
+from etlfabric_core.graph.configs import PipelineConfig, SchemaPolicy
+from etlfabric_core.graph.resources import ResourceConfig, SchemaContract, WriteDisposition
 
 WORDS = {
     LoadAbility.DELETES: ("deletes", "compare keys to find deleted rows"),

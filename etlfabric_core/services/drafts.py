@@ -10,7 +10,7 @@ from etlfabric_core.connectors.loading import LoadAbility
 from etlfabric_core.errors import InvalidConfig, Problem
 from etlfabric_core.extract_load.definition import differences
 from etlfabric_core.extract_load.plan import Endpoint
-from etlfabric_core.graph.configs import ResourceConfig
+from etlfabric_core.graph.resources import ResourceConfig
 from etlfabric_core.services import audit, connections, nodes, probe, workflow_state
 from etlfabric_core.services.probe import Prober
 from etlfabric_core.slugs import physical_dataset

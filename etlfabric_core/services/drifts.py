@@ -11,8 +11,9 @@ from etlfabric_core.errors import InvalidConfig, Problem
 from etlfabric_core.extract_load.plan import FileRef
 from etlfabric_core.files.drift import drift
 from etlfabric_core.files.formats import named
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
 from etlfabric_core.graph.expressions import parse
+from etlfabric_core.graph.resources import ResourceConfig
 from etlfabric_core.models import Connection, Node
 from etlfabric_core.services import connection_fields, connections, probe, uploads
 from etlfabric_core.services.probe import Prober

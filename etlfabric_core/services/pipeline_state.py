@@ -13,7 +13,7 @@ from etlfabric_core.access.principal import Principal
 from etlfabric_core.connectors import get_connector
 from etlfabric_core.errors import Conflict, NotFound
 from etlfabric_core.extract_load.plan import StateChange
-from etlfabric_core.graph.configs import ResourceConfig, WriteDisposition
+from etlfabric_core.graph.resources import ResourceConfig, WriteDisposition
 from etlfabric_core.services import (
     audit,
     destination_abilities,

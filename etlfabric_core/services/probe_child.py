@@ -17,7 +17,7 @@ from etlfabric_core.connectors.files import find
 from etlfabric_core.connectors.record import TableQuery, parse
 from etlfabric_core.errors import FabricError, TerminalError
 from etlfabric_core.extract_load.plan import Endpoint, StateChange
-from etlfabric_core.graph.configs import ResourceConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 Question = Literal[
     "test",
@@ -119,7 +119,7 @@ def _state(
     endpoint: Endpoint, files: Files, *, pipeline: str, dataset: str, names: list[str]
 ) -> Any:
     from etlfabric_core.extract_load import state
-    from etlfabric_core.extract_load.resources import table_name
+    from etlfabric_core.extract_load.planned_table import table_name
 
     versions = state.history(endpoint, pipeline, dataset)
     return {
@@ -138,7 +138,7 @@ def _change_state(
     asked: Mapping[str, Any],
 ) -> Any:
     from etlfabric_core.extract_load import state
-    from etlfabric_core.extract_load.resources import table_name
+    from etlfabric_core.extract_load.planned_table import table_name
 
     change = StateChange.model_validate(asked)
     if change.resource is not None:
@@ -147,8 +147,8 @@ def _change_state(
 
 
 def _rejected(endpoint: Endpoint, files: Files, *, dataset: str, names: list[str]) -> Any:
+    from etlfabric_core.extract_load.planned_table import table_name
     from etlfabric_core.extract_load.replay.kept import counted
-    from etlfabric_core.extract_load.resources import table_name
 
     return counted(endpoint, dataset, {name: table_name(name) for name in names})
 

@@ -24,7 +24,7 @@ from etlfabric_core.extract_load.source_table import (
     arrow_type,
 )
 from etlfabric_core.graph.columns import ColumnConfig, ColumnType
-from etlfabric_core.graph.configs import ResourceConfig, RowFilter
+from etlfabric_core.graph.resources import ResourceConfig, RowFilter
 
 if TYPE_CHECKING:
     import pyarrow

@@ -13,7 +13,7 @@ from etlfabric_core.extract_load.replay.outcomes import Outcomes
 from etlfabric_core.extract_load.replay.passage import FILTERED, Passage, passage
 from etlfabric_core.extract_load.replay.superseded import Superseded
 from etlfabric_core.extract_load.source_table import POSITION, SourceTable
-from etlfabric_core.graph.configs import ResourceConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 if TYPE_CHECKING:
     import pyarrow

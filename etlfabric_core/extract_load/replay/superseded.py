@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from etlfabric_core.extract_load.contract import normal_name
-from etlfabric_core.graph.configs import MergeStrategy, ResourceConfig, WriteDisposition
+from etlfabric_core.graph.resources import MergeStrategy, ResourceConfig, WriteDisposition
 
 if TYPE_CHECKING:
     import pyarrow

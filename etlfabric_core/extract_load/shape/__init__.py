@@ -4,7 +4,7 @@ The order is fixed: filter → rename → functions → type → calculate → d
 Filters belong to the readers: those of databases push them into the source's SQL.
 """
 
-from etlfabric_core.graph.configs import ResourceConfig, SchemaContract
+from etlfabric_core.graph.resources import ResourceConfig, SchemaContract
 
 
 def is_identity(resource: ResourceConfig) -> bool:

@@ -22,8 +22,8 @@ from etlfabric_core.extract_load.shape.rows import LOST, REFUSED, Shape, named
 from etlfabric_core.extract_load.shape.statement import Rule, Value
 from etlfabric_core.extract_load.source_table import SourceColumn, SourceTable, arrow_schema
 from etlfabric_core.graph.columns import KEYED_MASKS, ColumnConfig, ColumnType
-from etlfabric_core.graph.configs import ResourceConfig
 from etlfabric_core.graph.expressions import Expression, ExpressionError, parse
+from etlfabric_core.graph.resources import ResourceConfig
 
 if TYPE_CHECKING:
     import pyarrow

@@ -8,8 +8,8 @@ from etlfabric_core.extract_load.contract import Fit
 from etlfabric_core.extract_load.shape.casts import SHAPED, Kind, kind_of
 from etlfabric_core.extract_load.source_table import SourceColumn, SourceTable
 from etlfabric_core.graph.columns import CalculatedColumn, ColumnConfig, ColumnType, Mask
-from etlfabric_core.graph.configs import ResourceConfig
 from etlfabric_core.graph.functions import COLUMN_FUNCTIONS
+from etlfabric_core.graph.resources import ResourceConfig
 
 AS_IT_IS = ColumnConfig()
 

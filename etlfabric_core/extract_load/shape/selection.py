@@ -12,7 +12,7 @@ from etlfabric_core.extract_load.shape.rows import named
 from etlfabric_core.extract_load.shape.statement import literal
 from etlfabric_core.extract_load.source_table import POSITION, Selection, SourceColumn
 from etlfabric_core.graph.columns import ColumnType, Plain
-from etlfabric_core.graph.configs import FilterOp, RowFilter
+from etlfabric_core.graph.resources import FilterOp, RowFilter
 
 if TYPE_CHECKING:
     import pyarrow

@@ -9,7 +9,8 @@ from etlfabric_core.connectors.record import Files
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.source_table import SourceTable
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 
 class Reader(Protocol):

@@ -26,7 +26,8 @@ from etlfabric_core.extract_load.sources.csv_lines import (
 )
 from etlfabric_core.files.formats import File
 from etlfabric_core.graph.columns import ColumnType
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 if TYPE_CHECKING:
     import pyarrow

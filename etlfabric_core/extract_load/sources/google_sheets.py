@@ -30,7 +30,8 @@ from etlfabric_core.extract_load.source_table import (
 )
 from etlfabric_core.extract_load.sources.google_tokens import GoogleToken, request_of
 from etlfabric_core.extract_load.sources.rest_session import WAITS, patient_session, require_good
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 from etlfabric_core.outbound import Origin
 
 if TYPE_CHECKING:

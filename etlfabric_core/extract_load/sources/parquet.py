@@ -11,7 +11,8 @@ from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.source_table import SourceTable
 from etlfabric_core.extract_load.sources.parquet_files import ParquetFiles
 from etlfabric_core.files.formats import named
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 
 @contextmanager

@@ -24,7 +24,8 @@ from etlfabric_core.extract_load.sources.postgres_query import (
     query,
     require_good_filters,
 )
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 if TYPE_CHECKING:
     import psycopg

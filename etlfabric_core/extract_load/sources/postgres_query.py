@@ -13,7 +13,7 @@ from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.plan import Window
 from etlfabric_core.extract_load.source_table import Selection, SourceColumn
 from etlfabric_core.graph.columns import Plain
-from etlfabric_core.graph.configs import FilterOp, RowFilter
+from etlfabric_core.graph.resources import FilterOp, RowFilter
 
 if TYPE_CHECKING:
     import psycopg

@@ -18,7 +18,8 @@ from etlfabric_core.extract_load.sources import json_fields
 from etlfabric_core.extract_load.sources.json_fields import Field
 from etlfabric_core.extract_load.sources.rest_pages import Pages
 from etlfabric_core.files.json_records import Record
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 if TYPE_CHECKING:
     import pyarrow

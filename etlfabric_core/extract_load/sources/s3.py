@@ -22,7 +22,8 @@ from etlfabric_core.extract_load.sources import csv_files, json_fields, parquet_
 from etlfabric_core.extract_load.sources.json_files import JsonFiles
 from etlfabric_core.extract_load.sources.parquet_files import ParquetFiles
 from etlfabric_core.files.formats import File, Format, format_of
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 
 @contextmanager

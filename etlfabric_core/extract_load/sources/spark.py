@@ -16,7 +16,8 @@ from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.source_table import Selection, SourceTable
 from etlfabric_core.extract_load.sources.sql import read_rows
 from etlfabric_core.extract_load.sources.statements import SqlTable, TypeRule, sql_column
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 if TYPE_CHECKING:
     import pyarrow

@@ -35,7 +35,8 @@ from etlfabric_core.extract_load.sources.statements import (
     sql_column,
     statement,
 )
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 if TYPE_CHECKING:
     import pyarrow

@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import quoted_name
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.plan import Window
 from etlfabric_core.extract_load.source_table import Selection, SourceColumn
-from etlfabric_core.graph.configs import FilterOp, RowFilter
+from etlfabric_core.graph.resources import FilterOp, RowFilter
 
 LONGEST_NUMBER = 300  # digits
 Expression = Callable[[ColumnElement[Any]], ColumnElement[Any]]

@@ -30,7 +30,8 @@ from etlfabric_core.extract_load.sources import mssql as mssql_source
 from etlfabric_core.extract_load.sources import redshift as redshift_source
 from etlfabric_core.extract_load.sources.sql import SqlSource
 from etlfabric_core.extract_load.sources.statements import SqlTable, sql_column, statement
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig, RowFilter
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig, RowFilter
 from tests.loading import new_warehouse
 
 ADDRESS = "198.51.100.7"

@@ -23,7 +23,8 @@ from etlfabric_core.extract_load.source_table import Selection
 from etlfabric_core.extract_load.sources import open_reader
 from etlfabric_core.extract_load.sources.clickhouse import RULES, compiled
 from etlfabric_core.extract_load.sources.statements import SqlTable, sql_column
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig, RowFilter
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig, RowFilter
 from tests.loading import plan, run
 
 CONNECTOR = get_connector("clickhouse")

@@ -9,7 +9,7 @@ import pytest
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.plan import TableLoad
 from etlfabric_core.extract_load.sources import mysql, postgres_copy
-from etlfabric_core.graph.configs import ResourceConfig
+from etlfabric_core.graph.resources import ResourceConfig
 from tests.core.extract_load.one_table import (
     MADE,
     MORE,

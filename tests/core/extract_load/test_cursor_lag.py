@@ -6,7 +6,7 @@ import pytest
 
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.cursors import lagged
-from etlfabric_core.graph.configs import ResourceConfig
+from etlfabric_core.graph.resources import ResourceConfig
 from tests.core.extract_load.test_cursors_and_windows import APPEND, DAYS, MERGE, TYPED, Loads
 from tests.loading import plan, run
 

@@ -9,7 +9,7 @@ import pytest
 from etlfabric_core.errors import FabricError, TerminalError
 from etlfabric_core.extract_load.destinations.postgres import deletes
 from etlfabric_core.extract_load.plan import LoadResult, Window
-from etlfabric_core.graph.configs import ResourceConfig
+from etlfabric_core.graph.resources import ResourceConfig
 from tests.loading import Warehouse, csv_source, plan, run
 
 pytestmark = pytest.mark.feature("X13")

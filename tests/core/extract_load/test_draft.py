@@ -7,7 +7,7 @@ import pytest
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.definition import differences
 from etlfabric_core.extract_load.draft import HIDDEN, DraftPreview, shaped_preview
-from etlfabric_core.graph.configs import ResourceConfig
+from etlfabric_core.graph.resources import ResourceConfig
 from tests.loading import Warehouse, csv_source, plan, run
 
 TEXT = 'id,Full Name,price,mail\n1, ada ,10.50,a@x.org\n2,"gr\nace",x,g@x.org\n3,,7,e@x.org\n'

@@ -5,7 +5,8 @@ import pytest
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.source_table import Selection
 from etlfabric_core.extract_load.sources import open_reader
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 from tests.loading import new_warehouse, plan, run
 
 TABLE = """

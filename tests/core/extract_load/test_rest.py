@@ -13,7 +13,8 @@ from etlfabric_core.errors import FabricError, InvalidConfig, TerminalError, Tra
 from etlfabric_core.extract_load.plan import Window
 from etlfabric_core.extract_load.source_table import Selection
 from etlfabric_core.extract_load.sources import open_reader, rest_session
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 from tests.api_server import ApiServer, Asked, Said, api_server
 from tests.loading import Warehouse, plan, run
 

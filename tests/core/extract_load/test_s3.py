@@ -17,7 +17,8 @@ from etlfabric_core.errors import InvalidConfig, TerminalError, TransientError
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.source_table import Selection
 from etlfabric_core.extract_load.sources import open_reader
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig
 from tests.api_server import Said, api_server
 from tests.loading import Warehouse, plan, run
 from tests.s3_server import READER_KEY, READER_SECRET, S3Server, s3_server

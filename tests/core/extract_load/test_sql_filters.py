@@ -10,7 +10,8 @@ from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.plan import Endpoint, FileRef
 from etlfabric_core.extract_load.source_table import Selection
 from etlfabric_core.extract_load.sources import open_reader
-from etlfabric_core.graph.configs import PipelineConfig, ResourceConfig, RowFilter
+from etlfabric_core.graph.configs import PipelineConfig
+from etlfabric_core.graph.resources import ResourceConfig, RowFilter
 
 COLUMNS = (
     "id int primary key, n int, amount decimal(12,2), note varchar(20), day date, moment datetime"

@@ -10,7 +10,7 @@ import pytest
 from etlfabric_core.extract_load.shape.compile import compile_shape
 from etlfabric_core.extract_load.shape.rejected import Quarantine
 from etlfabric_core.extract_load.source_table import SourceColumn, SourceTable, arrow_schema
-from etlfabric_core.graph.configs import ResourceConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 Rows = list[dict[str, Any]]
 Shaped = Callable[..., tuple[Rows, Rows]]

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.shape import is_identity
 from etlfabric_core.extract_load.source_table import SourceColumn
-from etlfabric_core.graph.configs import ResourceConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 
 def column(shaped, values, source="text", arrow="string", **config):

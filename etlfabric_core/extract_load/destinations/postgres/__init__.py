@@ -15,8 +15,8 @@ from etlfabric_core.extract_load.destinations.postgres.fencing import WriterSess
 from etlfabric_core.extract_load.destinations.writer import Gone, LoadGuard, Writer
 from etlfabric_core.extract_load.lease import LeaseKeeper
 from etlfabric_core.extract_load.plan import Endpoint, LoadPlan
-from etlfabric_core.extract_load.resources import PlannedTable
-from etlfabric_core.graph.configs import ResourceConfig
+from etlfabric_core.extract_load.planned_table import PlannedTable
+from etlfabric_core.graph.resources import ResourceConfig
 
 
 @dataclass(frozen=True)

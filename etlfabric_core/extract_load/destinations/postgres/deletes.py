@@ -20,12 +20,12 @@ from etlfabric_core.extract_load.destinations.postgres.fencing import (
 from etlfabric_core.extract_load.destinations.postgres.tables import present
 from etlfabric_core.extract_load.destinations.writer import Gone
 from etlfabric_core.extract_load.evidence import KeySet
-from etlfabric_core.extract_load.resources import PlannedTable
+from etlfabric_core.extract_load.planned_table import PlannedTable
 from etlfabric_core.extract_load.sources.postgres_query import (
     Relation,
     filter_conditions,
 )
-from etlfabric_core.graph.configs import DELETED_AT, ResourceConfig
+from etlfabric_core.graph.resources import DELETED_AT, ResourceConfig
 
 if TYPE_CHECKING:
     import psycopg

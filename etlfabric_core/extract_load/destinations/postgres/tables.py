@@ -5,9 +5,9 @@ from pathlib import Path
 
 from etlfabric_core.extract_load import fast_path
 from etlfabric_core.extract_load.destinations.postgres.fencing import WriterSession, qualified
-from etlfabric_core.extract_load.resources import PlannedTable
+from etlfabric_core.extract_load.planned_table import PlannedTable
 from etlfabric_core.extract_load.source_table import SourceTable
-from etlfabric_core.graph.configs import DELETED_AT
+from etlfabric_core.graph.resources import DELETED_AT
 from etlfabric_core.slugs import STAGING_SUFFIX
 
 COLUMNS = """

@@ -18,9 +18,9 @@ from etlfabric_core.extract_load.destinations.writer import (
 )
 from etlfabric_core.extract_load.lease import LeaseKeeper
 from etlfabric_core.extract_load.plan import Endpoint, LoadPlan
-from etlfabric_core.extract_load.resources import PlannedTable
+from etlfabric_core.extract_load.planned_table import PlannedTable
 from etlfabric_core.extract_load.typed import Holds
-from etlfabric_core.graph.configs import ResourceConfig
+from etlfabric_core.graph.resources import ResourceConfig
 
 
 @dataclass(frozen=True)
