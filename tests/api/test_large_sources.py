@@ -48,7 +48,7 @@ def names(page: dict[str, Any]) -> list[str]:
     return [item["name"] for item in page["items"]]
 
 
-@pytest.mark.feature("B8")
+@pytest.mark.feature("B8", "X10")
 async def test_pages_of_a_source_of_many_tables(make_org: MakeOrg, source: Source) -> None:
     for first in range(0, TABLES, AT_ONCE):
         last = min(first + AT_ONCE, TABLES) - 1

@@ -63,7 +63,7 @@ async def names(org: OrgClient, one: str, **query: Any) -> list[str]:
     return [item["name"] for item in answer.json()["items"]]
 
 
-@pytest.mark.feature("B8")
+@pytest.mark.feature("B8", "X10")
 async def test_tables_are_searched_and_paged(make_org: MakeOrg, source: Source) -> None:
     org = await make_org()
     one = await connected(org, source)
@@ -83,7 +83,7 @@ async def test_tables_are_searched_and_paged(make_org: MakeOrg, source: Source) 
     assert missing.json()["hint"]
 
 
-@pytest.mark.feature("B8")
+@pytest.mark.feature("B8", "X10")
 async def test_a_listing_is_kept_until_somebody_asks_anew(
     make_org: MakeOrg, source: Source
 ) -> None:
@@ -174,7 +174,7 @@ async def test_a_destination_is_browsed_in_the_same_way(make_org: MakeOrg, sourc
     assert columns["primary_key"] == ["id"]
 
 
-@pytest.mark.feature("B8")
+@pytest.mark.feature("B8", "X10")
 async def test_rows_are_for_those_who_may_load_them_and_the_log_says_who_looked(
     make_org: MakeOrg, source: Source
 ) -> None:

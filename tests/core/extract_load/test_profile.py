@@ -40,7 +40,7 @@ def source(warehouse: Warehouse) -> Endpoint:
     return warehouse.endpoint(schema="demo_raw")
 
 
-@pytest.mark.feature("B8")
+@pytest.mark.feature("B8", "X11")
 def test_a_preview_changes_no_value_and_says_what_it_cut(source: Endpoint) -> None:
     found = preview(source, {}, "odd", limit=2)
     assert [column.type for column in found.columns][:3] == ["bigint", "numeric", "bytea"]
@@ -74,7 +74,7 @@ def column(found: Profile, name: str) -> Any:
     return next(entry for entry in found.columns if entry.name == name)
 
 
-@pytest.mark.feature("B8")
+@pytest.mark.feature("B8", "X11")
 def test_a_profile_counts_what_is_there(source: Endpoint) -> None:
     found = profile(source, {}, "orders")
     assert (found.rows, found.complete) == (100, True)
@@ -101,7 +101,7 @@ def test_values_beyond_what_python_and_floats_hold(source: Endpoint) -> None:
     assert column(found, "doc").distinct == 2
 
 
-@pytest.mark.feature("B8")
+@pytest.mark.feature("B8", "X11")
 def test_a_key_that_is_none_is_shown_with_its_offenders(
     source: Endpoint, warehouse: Warehouse
 ) -> None:
@@ -125,7 +125,7 @@ def test_a_key_that_is_none_is_shown_with_its_offenders(
         profile(source, {}, "orders", key=["nothing"])
 
 
-@pytest.mark.feature("B8")
+@pytest.mark.feature("B8", "X11")
 def test_cursors_are_judged(source: Endpoint) -> None:
     cursors = {entry.column: entry for entry in profile(source, {}, "orders").cursors}
     assert set(cursors) == {"id", "customer", "at"}
@@ -141,7 +141,7 @@ def test_a_profile_says_that_it_saw_a_part(source: Endpoint, monkeypatch: Any) -
     assert profile(source, {}, "orders").rows == 10
 
 
-@pytest.mark.feature("B8")
+@pytest.mark.feature("B8", "X11")
 def test_files_are_profiled_by_the_same_way() -> None:
     files = {"flights.csv.zip": FLIGHTS_DIR / "flights.csv.zip"}
     found = profile(csv_source(files, null_values=["NA"]), files, "flights", rows=5000)

@@ -169,7 +169,7 @@ def test_rows_are_counted_on_both_sides(
         load(tmp_path, plan, epoch=2)
 
 
-@pytest.mark.feature("B5", "X7")
+@pytest.mark.feature("B5")
 def test_only_what_changed_is_a_schema_change(
     target: Target, warehouse: Warehouse, tmp_path: Path
 ) -> None:
