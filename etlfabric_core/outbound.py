@@ -12,7 +12,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 from urllib3.util.connection import create_connection
 
-from etlfabric_core.errors import InvalidConfig, TerminalError
+from etlfabric_core.addresses import checked
+from etlfabric_core.errors import TerminalError
 
 PORTS = {"http": 80, "https": 443}
 
@@ -125,12 +126,7 @@ class _Pinned:
 
 
 def _pool_classes(origin: Origin, addresses: Sequence[str]) -> dict[str, Any]:
-    if not addresses:
-        raise InvalidConfig(
-            f"host: '{origin.host}' was not looked up",
-            hint="connections go to checked addresses only",
-        )
-    pinned = {"addresses": tuple(addresses)}
+    pinned = {"addresses": checked(origin.host, addresses)}
     http = type("PinnedHTTP", (_Pinned, HTTPConnection), pinned)
     https = type("PinnedHTTPS", (_Pinned, HTTPSConnection), pinned)
     return {

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from pydantic import Field, SecretStr
 
+from etlfabric_core import addresses
 from etlfabric_core.connectors import loading
 from etlfabric_core.connectors.browse import whole_list
 from etlfabric_core.connectors.record import (
@@ -28,7 +29,7 @@ from etlfabric_core.connectors.record import (
 )
 from etlfabric_core.connectors.refusal import Refusal, told
 from etlfabric_core.connectors.sql import CONNECT_TIMEOUT_S, HOST_PATTERN, discovered, no_table
-from etlfabric_core.errors import FabricError, InvalidConfig, TerminalError, TransientError
+from etlfabric_core.errors import FabricError, TerminalError, TransientError
 from etlfabric_core.extract_load.plan import Endpoint
 
 READ_TIMEOUT_S = 600  # how long the server may think about the next rows
@@ -131,11 +132,7 @@ def answer(
         TerminalError, TransientError: the server refused, or was not reached.
     """
     config = parse(ClickhouseConfig, endpoint.config)
-    if not endpoint.addresses:
-        raise InvalidConfig(
-            f"host: '{config.host}' was not looked up",
-            hint="connections go to checked addresses only",
-        )
+    addresses.checked(config.host, endpoint.addresses)
     # No redirect is followed, and nothing of the environment is used.
     verify = ssl.create_default_context() if config.tls else False
     timeout = httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)

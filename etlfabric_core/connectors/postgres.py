@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr
 
+from etlfabric_core import addresses
 from etlfabric_core.connectors import postgres_catalog, postgres_rights
 from etlfabric_core.connectors.loading import EVERYTHING
 from etlfabric_core.connectors.record import (
@@ -23,7 +24,7 @@ from etlfabric_core.connectors.record import (
     parse,
 )
 from etlfabric_core.connectors.refusal import Refusal, told
-from etlfabric_core.errors import FabricError, InvalidConfig, TerminalError, TransientError
+from etlfabric_core.errors import FabricError, TerminalError, TransientError
 from etlfabric_core.extract_load.plan import Endpoint
 
 if TYPE_CHECKING:
@@ -161,14 +162,11 @@ def location(endpoint: Endpoint) -> dict[str, Any]:
     Raises:
         InvalidConfig: nobody looked the host up.
     """
-    host, addresses = str(endpoint.config["host"]), endpoint.addresses
-    if not addresses:
-        raise InvalidConfig(
-            f"host: '{host}' was not looked up", hint="connections go to checked addresses only"
-        )
+    host = str(endpoint.config["host"])
+    found = addresses.checked(host, endpoint.addresses)
     return {
-        "host": ",".join(host for _ in addresses),
-        "hostaddr": ",".join(addresses),
+        "host": ",".join(host for _ in found),
+        "hostaddr": ",".join(found),
         **GIVES_UP,
         **NOTHING_OF_OURS,
     }

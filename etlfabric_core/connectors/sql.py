@@ -13,6 +13,7 @@ from sqlalchemy.exc import CompileError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeEngine
 
+from etlfabric_core import addresses
 from etlfabric_core.connectors.browse import cut
 from etlfabric_core.connectors.record import (
     Browse,
@@ -96,12 +97,7 @@ class SqlSystem:
         """
         if self.vendor_hosts:
             return ("",)
-        if not endpoint.addresses:
-            raise InvalidConfig(
-                f"host: '{endpoint.config['host']}' was not looked up",
-                hint="connections go to checked addresses only",
-            )
-        return endpoint.addresses
+        return addresses.checked(endpoint.config["host"], endpoint.addresses)
 
     def _opened(self, endpoint: Endpoint, address: str, config: ConnectorModel) -> Connection:
         arguments = self.engine(endpoint, address)

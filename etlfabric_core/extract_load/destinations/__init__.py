@@ -1,40 +1,32 @@
-"""Where loads go, one module per way of writing; connectors are told apart by data."""
+"""Where loads go, one module per connector, which is imported when it is loaded into."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from etlfabric_core.errors import TerminalError
-from etlfabric_core.extract_load.destinations import (
-    bigquery,
-    clickhouse,
-    duckdb,
-    mssql,
-    mysql,
-    postgres,
-    redshift,
-    s3,
-    snowflake,
-)
-from etlfabric_core.extract_load.destinations.postgres.fencing import WriterSession
-from etlfabric_core.extract_load.destinations.writer import Gone, LoadGuard, Writer
-from etlfabric_core.extract_load.lease import LeaseKeeper
-from etlfabric_core.extract_load.plan import LoadPlan
-from etlfabric_core.extract_load.planned_table import PlannedTable
-from etlfabric_core.extract_load.typed import Holds
-from etlfabric_core.graph.resources import ResourceConfig
+
+if TYPE_CHECKING:
+    from etlfabric_core.extract_load.destinations.postgres.fencing import WriterSession
+    from etlfabric_core.extract_load.destinations.writer import Gone, LoadGuard, Writer
+    from etlfabric_core.extract_load.lease import LeaseKeeper
+    from etlfabric_core.extract_load.plan import LoadPlan
+    from etlfabric_core.extract_load.planned_table import PlannedTable
+    from etlfabric_core.extract_load.typed import Holds
+    from etlfabric_core.graph.resources import ResourceConfig
 
 
 class Destination(Protocol):
     """What one load asks of its destination, where it is the one writer of its pipeline."""
 
     @property
-    def writer(self) -> Writer:
+    def writer(self) -> "Writer":
         """Who writes."""
 
     @property
-    def holds(self) -> Holds | None:
+    def holds(self) -> "Holds | None":
         """What its columns can be; None: they read PostgreSQL's text."""
 
     def remove_orphans(self) -> int:
@@ -43,40 +35,40 @@ class Destination(Protocol):
     def present(self, table: str) -> Mapping[str, str]:
         """Columns of a table and their types, in PostgreSQL's words; none: it is not there."""
 
-    def on_its_path(self, table: PlannedTable, folder: Path) -> PlannedTable:
+    def on_its_path(self, table: "PlannedTable", folder: Path) -> "PlannedTable":
         """The table, with how its rows travel; files of its own lie in the folder.
 
         Raises:
             TerminalError: the destination cannot hold its values as they are.
         """
 
-    def is_compared(self, resource: ResourceConfig, table: str) -> bool:
+    def is_compared(self, resource: "ResourceConfig", table: str) -> bool:
         """Whether the keys of a table are to be compared in this load."""
 
-    def stage_deletes(self, planned: Sequence[PlannedTable]) -> None:
+    def stage_deletes(self, planned: "Sequence[PlannedTable]") -> None:
         """Brings keys to the destination, and looks what would be deleted.
 
         Raises:
             TerminalError: more than a resource allows.
         """
 
-    def apply_deletes(self, planned: Sequence[PlannedTable]) -> Mapping[str, Gone]:
+    def apply_deletes(self, planned: "Sequence[PlannedTable]") -> "Mapping[str, Gone]":
         """Marks or removes what is gone, by the keys that were staged."""
 
-    def target_rows(self, table: PlannedTable) -> int:
+    def target_rows(self, table: "PlannedTable") -> int:
         """Rows of a table, without those that are marked as deleted, and former versions."""
 
-    def replay_session(self) -> WriterSession:
+    def replay_session(self) -> "WriterSession":
         """The session that rejected rows are read in, to be loaded.
 
         Raises:
             TerminalError: they cannot be, at this destination.
         """
 
-    def dlt_destination(self, guard: LoadGuard) -> Any:
+    def dlt_destination(self, guard: "LoadGuard") -> Any:
         """What dlt loads into. Its clients tell the guard how many rows arrived."""
 
-    def dataset_lock(self, lease: LeaseKeeper) -> AbstractContextManager[None]:
+    def dataset_lock(self, lease: "LeaseKeeper") -> AbstractContextManager[None]:
         """Keeps other pipelines from loading into the dataset, where they would meet.
 
         Raises:
@@ -94,31 +86,27 @@ class Destination(Protocol):
         """Whether the destination itself says that all these loads are complete."""
 
 
-OpenDestination = Callable[[LoadPlan, LeaseKeeper], AbstractContextManager[Destination]]
-
-OPENERS: dict[str, OpenDestination] = {
-    "postgres": postgres.open_destination,
-    "duckdb": duckdb.open_destination,
-    "mysql": mysql.open_destination,
-    "mssql": mssql.open_destination,
-    "clickhouse": clickhouse.open_destination,
-    "redshift": redshift.open_destination,
-    "snowflake": snowflake.open_destination,
-    "bigquery": bigquery.open_destination,
-    "s3": s3.open_destination,
-}
+MODULES = (
+    *("postgres", "duckdb", "mysql", "mssql", "clickhouse"),
+    *("redshift", "snowflake", "bigquery", "s3"),
+)
 
 
-def open_destination(plan: LoadPlan, lease: LeaseKeeper) -> AbstractContextManager[Destination]:
+def open_destination(
+    plan: "LoadPlan", lease: "LeaseKeeper"
+) -> AbstractContextManager["Destination"]:
     """The destination of a load, taken over and held until the end.
 
     Raises:
         TerminalError: the connector cannot be a destination.
     """
     name = plan.destination.connector
-    if name not in OPENERS:
+    if name not in MODULES:
         raise TerminalError(
             f"connector '{name}' cannot be a destination",
-            hint=f"choose a connection of: {', '.join(OPENERS)}",
+            hint=f"choose a connection of: {', '.join(MODULES)}",
         )
-    return OPENERS[name](plan, lease)
+    opened: AbstractContextManager[Destination] = import_module(
+        f"{__name__}.{name}"
+    ).open_destination(plan, lease)
+    return opened

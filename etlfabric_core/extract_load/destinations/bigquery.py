@@ -6,7 +6,7 @@ from etlfabric_core.connectors.bigquery import BigqueryConfig, BigquerySecrets
 from etlfabric_core.connectors.google import key_info
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.extract_load.destinations.sql import opener
-from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
+from etlfabric_core.extract_load.destinations.sql.writing import PARQUET, SqlWriting
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.typed import Holds
 
@@ -40,10 +40,7 @@ WRITING = SqlWriting(
     arguments=_arguments,
     # dlt gives all times a zone there; what has none stays text.
     holds=Holds(digits=29, scale=9, local_times=False, years=(1, 9999)),
-    capabilities={
-        "preferred_loader_file_format": "parquet",
-        "supported_loader_file_formats": ["parquet"],
-    },
+    capabilities=PARQUET,
     driver=("google.cloud.bigquery", "bigquery"),
 )
 open_destination = opener(WRITING)

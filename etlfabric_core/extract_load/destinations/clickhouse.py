@@ -8,7 +8,7 @@ from typing import Any
 from etlfabric_core.connectors.clickhouse import ClickhouseConfig, ClickhouseSecrets
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.extract_load.destinations.sql import opener
-from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
+from etlfabric_core.extract_load.destinations.sql.writing import PARQUET, SqlWriting
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.typed import Holds
 
@@ -43,10 +43,7 @@ WRITING = SqlWriting(
     factory=_factory,
     arguments=_arguments,
     holds=Holds(digits=38, years=(1900, 2299)),
-    capabilities={
-        "preferred_loader_file_format": "parquet",
-        "supported_loader_file_formats": ["parquet"],
-    },
+    capabilities=PARQUET,
     driver=("clickhouse_driver", "clickhouse"),
     connecting=_connecting,
 )

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from etlfabric_core import addresses
 from etlfabric_core.connectors.clickhouse import ClickhouseConfig
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.connectors.sql import CONNECT_TIMEOUT_S
-from etlfabric_core.errors import InvalidConfig
 from etlfabric_core.extract_load.plan import Endpoint
 
 SETTINGS = {
@@ -23,12 +23,7 @@ def connections(endpoint: Endpoint) -> type:
         InvalidConfig: nobody looked the host up.
     """
     config = parse(ClickhouseConfig, endpoint.config)
-    if not endpoint.addresses:
-        raise InvalidConfig(
-            f"host: '{config.host}' was not looked up",
-            hint="connections go to checked addresses only",
-        )
-    first, *others = endpoint.addresses
+    first, *others = addresses.checked(config.host, endpoint.addresses)
 
     class Pinned:
         credentials: Any

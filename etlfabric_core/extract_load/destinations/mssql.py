@@ -10,7 +10,7 @@ from typing import Any
 from etlfabric_core.connectors.mssql import SYSTEM, MssqlConfig, engine
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.extract_load.destinations.sql import opener
-from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
+from etlfabric_core.extract_load.destinations.sql.writing import PARQUET, SqlWriting
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.typed import Holds
 
@@ -52,8 +52,7 @@ WRITING = SqlWriting(
     arguments=_arguments,
     holds=Holds(digits=38, infinity=False, years=(1, 9999)),
     capabilities={
-        "preferred_loader_file_format": "parquet",
-        "supported_loader_file_formats": ["parquet"],
+        **PARQUET,
         "max_rows_per_insert": 1000,
     },
     folds_text=True,  # blanks at the end of a text do not count in any comparison

@@ -9,7 +9,7 @@ from typing import Any
 
 from etlfabric_core.connectors.mysql import writing_engine
 from etlfabric_core.extract_load.destinations.sql import opener
-from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
+from etlfabric_core.extract_load.destinations.sql.writing import PARQUET, SqlWriting
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.typed import Holds
 
@@ -49,8 +49,7 @@ WRITING = SqlWriting(
     arguments=_arguments,
     holds=Holds(digits=65, booleans=False, zones=False, infinity=False, years=(1000, 9999)),
     capabilities={
-        "preferred_loader_file_format": "parquet",
-        "supported_loader_file_formats": ["parquet"],
+        **PARQUET,
         "max_rows_per_insert": 5000,
     },
     row_lock=" lock in share mode",

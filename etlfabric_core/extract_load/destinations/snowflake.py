@@ -6,7 +6,7 @@ from typing import Any
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.connectors.snowflake import SnowflakeConfig, SnowflakeSecrets, proof
 from etlfabric_core.extract_load.destinations.sql import opener
-from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
+from etlfabric_core.extract_load.destinations.sql.writing import PARQUET, SqlWriting
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.typed import Holds
 
@@ -39,10 +39,7 @@ WRITING = SqlWriting(
     factory=_factory,
     arguments=_arguments,
     holds=Holds(digits=38, infinity=False, years=(1, 9999)),
-    capabilities={
-        "preferred_loader_file_format": "parquet",
-        "supported_loader_file_formats": ["parquet"],
-    },
+    capabilities=PARQUET,
     driver=("snowflake.connector", "snowflake"),
 )
 open_destination = opener(WRITING)

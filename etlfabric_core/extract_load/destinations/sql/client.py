@@ -13,7 +13,7 @@ from dlt.common.destination import Destination
 
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.destinations.merging import KeyedMerges
-from etlfabric_core.extract_load.destinations.sql.ledger import forget, require_current
+from etlfabric_core.extract_load.destinations.sql.ledger import forget, require_current, rows_of
 from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
 from etlfabric_core.extract_load.destinations.writer import LoadGuard
 from etlfabric_core.extract_load.plan import Endpoint, Window
@@ -110,7 +110,7 @@ class FencedJobs(KeyedMerges):
         guard.lease.check()
         with self.sql_client.begin_transaction():
             for table in self._appended():
-                self._count_appended(table, load_id)
+                guard.count(table, rows_of(self.sql_client, table, load_id))
             for table, cursor in guard.reloaded.items():
                 if guard.window is not None and table in self.schema.tables:
                     self._remove_older_rows(table, cursor, load_id, guard.window)
@@ -123,11 +123,6 @@ class FencedJobs(KeyedMerges):
             for table in self.schema.data_tables()
             if table.get("write_disposition") == "append"
         ]
-
-    def _count_appended(self, table: str, load_id: str) -> None:
-        name = self.sql_client.make_qualified_table_name(table)
-        query = f"select count(*) from {name} where _dlt_load_id = %s"  # noqa: S608
-        self.fence.guard.count(table, int(self.sql_client.execute_sql(query, load_id)[0][0]))
 
     def _remove_older_rows(self, table: str, cursor: str, load_id: str, window: Window) -> None:
         name = self.sql_client.make_qualified_table_name(table)

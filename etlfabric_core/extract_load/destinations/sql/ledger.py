@@ -97,7 +97,7 @@ class Ledger:
         return [(str(row[0]), str(row[1])) for row in rows]
 
     def _remove(self, table: str, load_id: str) -> int:
-        rows = self.rows_of(table, load_id)
+        rows = rows_of(self.client.sql_client, table, load_id)
         self.client.sql_client.execute_sql(
             f"delete from {self.name(table)} where _dlt_load_id = %s",  # noqa: S608
             load_id,
@@ -127,14 +127,6 @@ class Ledger:
         )
         return int(found[0][0]) == len(load_ids)
 
-    def rows_of(self, table: str, load_id: str) -> int:
-        """Rows that a load brought."""
-        found = self.client.sql_client.execute_sql(
-            f"select count(*) from {self.name(table)} where _dlt_load_id = %s",  # noqa: S608
-            load_id,
-        )
-        return int(found[0][0])
-
     def is_there(self, table: str) -> bool:
         """Whether the dataset has the table."""
         return bool(self.client.get_storage_table(table)[0])
@@ -158,6 +150,13 @@ def require_current(sql: Any, writer: Writer, row_lock: str) -> None:
         )
     if [int(row[0]) for row in found] != [writer.epoch]:
         raise FencedError
+
+
+def rows_of(sql: Any, table: str, load_id: str) -> int:
+    """Rows of a table that a load brought."""
+    name = sql.make_qualified_table_name(table)
+    query = f"select count(*) from {name} where _dlt_load_id = %s"  # noqa: S608
+    return int(sql.execute_sql(query, load_id)[0][0])
 
 
 def forget(sql: Any, writer: Writer, load_id: str) -> None:

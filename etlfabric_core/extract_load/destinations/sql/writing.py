@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from dlt.common.destination import Destination
 
 Arguments = dict[str, Any]
+PARQUET = {
+    "preferred_loader_file_format": "parquet",
+    "supported_loader_file_formats": ["parquet"],
+}
 Held = Callable[[Endpoint, LeaseKeeper], AbstractContextManager[None]]
 
 

@@ -9,8 +9,8 @@ import pytest
 from etlfabric_core.connectors import CONNECTORS
 from etlfabric_core.connectors.record import Direction
 from etlfabric_core.errors import InvalidConfig
+from etlfabric_core.extract_load import destinations
 from etlfabric_core.extract_load.destinations import (
-    OPENERS,
     bigquery,
     clickhouse,
     duckdb,
@@ -52,7 +52,7 @@ def made(name: str) -> Any:
 @pytest.mark.feature("B5")
 def test_every_destination_has_a_way_to_be_loaded_into() -> None:
     able = {name for name, one in CONNECTORS.items() if Direction.DESTINATION in one.directions}
-    assert set(OPENERS) == able
+    assert set(destinations.MODULES) == able
     assert all((CONNECTORS[name].loading is not None) == (name in able) for name in CONNECTORS)
 
 
@@ -202,6 +202,6 @@ def test_a_missing_driver_is_told_with_the_command_that_installs_it(name: str) -
     if there:
         pytest.skip(f"etlfabric[{extra}] is installed")
     plan = load_plan(Away(name), csv_source({}), {"name": "t"})
-    with pytest.raises(InvalidConfig) as told, OPENERS[name](plan, Holder()):
+    with pytest.raises(InvalidConfig) as told, destinations.open_destination(plan, Holder()):
         pass
     assert told.value.hint == f"the operator can install it: pip install 'etlfabric[{name}]'"
