@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -36,7 +37,7 @@ SELECT json_build_array(
      FROM pg_class WHERE relnamespace::regnamespace::text NOT LIKE '{a}%' ORDER BY 1, 4) c),
   (SELECT json_agg(a) FROM (SELECT * FROM pg_default_acl) a),
   (SELECT json_agg(p) FROM {b}_raw.people p)
-)::text
+)
 """
 # A view through which the service itself runs the statement, in its role for previews.
 TRAP = (
@@ -47,9 +48,11 @@ TRAP_VIEW = "CREATE VIEW {a}_raw.trap AS SELECT t FROM {a}_raw.trap() t"
 QUERIES = ("SELECT", "TABLE")
 
 
-async def state(wall: Wall) -> str:
+async def state(wall: Wall) -> list[Any]:
     cursor = await wall.admin.execute(wall.sql(STATE))
-    return str(await cursor.fetchone())
+    row = await cursor.fetchone()
+    assert row is not None
+    return list(row[0])
 
 
 async def prepared(wall: Wall, hostile: Hostile) -> None:

@@ -1,5 +1,6 @@
 """Two organizations in the managed warehouse, each with a direct login as its own role."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ from tests.api.hostile_sql import CANARY, VICTIM
 if TYPE_CHECKING:
     from tests.api.conftest import OrgClient, TwoOrgs
 
+OTHERS_AT_WORK = """
+SELECT pid FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+  AND backend_type = 'client backend' AND state <> 'idle'
+"""
 Session = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
@@ -42,6 +48,12 @@ class Wall:
     def canary(self) -> str:
         return self.sql(CANARY).decode()
 
+    async def alone(self) -> None:
+        """Waits for what earlier tests left behind: a killed load's session ends its statement."""
+        async with asyncio.timeout(60):
+            while await (await self.admin.execute(OTHERS_AT_WORK)).fetchone():
+                await asyncio.sleep(0.1)
+
     async def plant(self, text: str) -> None:
         """Runs a statement as the attacker."""
         await self.attacker.execute(self.sql(text))
@@ -58,6 +70,7 @@ async def wall(
         await Session.connect(database.url("warehouse"), autocommit=True) as admin,
     ):
         made = Wall(wiring, two_orgs.a, two_orgs.b, attacker, victim, admin)
+        await made.alone()
         for statement in VICTIM:
             await victim.execute(made.sql(statement))
         await victim.execute(made.sql(f"/* {CANARY} */ SELECT 1"))
