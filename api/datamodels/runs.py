@@ -10,7 +10,7 @@ from api.datamodels.base import Answer
 from etlfabric_core.extract_load.plan import LoadResult, TableLoad
 from etlfabric_core.models import TaskResult
 from etlfabric_core.orchestrator.port import LogPage
-from etlfabric_core.services.runs import RunDetail, Task
+from etlfabric_core.services.run_details import RunDetail, Task
 from etlfabric_core.transform.plan import DbtNodeResult, TransformResult
 
 RunState = Literal["queued", "running", "success", "failed"]

@@ -21,7 +21,7 @@ from etlfabric_core.errors import (
     UpstreamUnavailable,
 )
 from etlfabric_core.orchestrator.port import DagRun
-from etlfabric_core.services import run_events, runs
+from etlfabric_core.services import run_details, run_events, run_pages, runs
 
 router = APIRouter(tags=["runs"])
 RUN = "/runs/{dag_id}/{run_id}"
@@ -69,7 +69,7 @@ async def list_runs(
     state: RunState | None = None,
 ) -> Page[DagRun]:
     """Runs of the organization, newest first."""
-    return await runs.list_page(
+    return await run_pages.list_page(
         opened, wiring.orchestrator, principal, workflow_id=workflow_id, state=state, page=page
     )
 
@@ -79,7 +79,7 @@ async def get(
     key: RunKeyDep, principal: RunsRead, opened: OpenSessionDep, wiring: WiringDep
 ) -> RunDetailOut:
     """One run: states, rows per table, dbt results, and why it failed."""
-    return RunDetailOut.of(await runs.detail(opened, wiring.orchestrator, principal, key))
+    return RunDetailOut.of(await run_details.detail(opened, wiring.orchestrator, principal, key))
 
 
 @router.get(f"{RUN}/tasks/{{task_id}}/logs", response_model=LogOut, responses=errors(*GUARDED))

@@ -1,54 +1,24 @@
 """Runs: start, list, look into, try again, cancel. Their states are the orchestrator's."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from etlfabric_core.access.principal import Principal
-from etlfabric_core.db.pages import Page, PageRequest
-from etlfabric_core.db.scope import OpenSession, get_owned, org_select
-from etlfabric_core.errors import Conflict, InvalidConfig, NotFound, Problem
-from etlfabric_core.models import TaskResult, Workflow
+from etlfabric_core.db.scope import OpenSession, get_owned
+from etlfabric_core.errors import Conflict, NotFound, Problem
+from etlfabric_core.models import Workflow
 from etlfabric_core.orchestrator.port import (
     DagRun,
     LogPage,
     Orchestrator,
-    RunsQuery,
-    TaskInstance,
 )
 from etlfabric_core.services import audit, dag_ids
 from etlfabric_core.services.delivery import delivered, published_now
 from etlfabric_core.specs.document import DagSpec
 
 RunKey = tuple[str, str]  # dag_id, run_id
-CURSOR_SEPARATOR = "~"
 CANCELLED = "cancelled"
-# What Cosmos calls the task of a model or snapshot inside the group.
-DBT_TASK = re.compile(r"transform\.(?P<node>.+?)_(?:(?:model|snapshot)_)?(?:build|run|snapshot)")
-PAGE = 99  # Airflow gives 100 runs at once, and one more than a page tells whether there is more.
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task instance, and which node it belongs to where that can be told."""
-
-    instance: TaskInstance
-    node: str | None
-    unique_id: str | None
-
-
-@dataclass(frozen=True)
-class RunDetail:
-    """A run with its tasks and what they reported."""
-
-    run: DagRun
-    tasks: Sequence[Task]
-    results: Sequence[TaskResult]
-    error: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -110,32 +80,6 @@ async def trigger(
     return workflow, await orchestrator.trigger(published.spec.dag_id, dict(conf), None)
 
 
-async def list_page(
-    open_session: OpenSession,
-    orchestrator: Orchestrator,
-    principal: Principal,
-    *,
-    workflow_id: int | None,
-    state: str | None,
-    page: PageRequest,
-) -> Page[DagRun]:
-    """Runs of the organization's DAGs alone, newest first.
-
-    Raises:
-        NotFound: no such workflow.
-        InvalidConfig: the cursor is none that a page gave.
-        UpstreamUnavailable: Airflow does not answer.
-    """
-    async with open_session() as session:
-        ids = await dag_ids.listed(session, principal.org_slug, workflow_id)
-    until, offset = _position(page.cursor)
-    limit = min(page.limit, PAGE)
-    query = RunsQuery(limit=limit + 1, state=state, until=until, offset=offset)
-    found = (await orchestrator.runs(ids, query)).dag_runs
-    runs = found[:limit]
-    return Page(runs, _next_cursor(runs, until, offset) if len(found) > limit else None)
-
-
 async def own(open_session: OpenSession, principal: Principal, key: RunKey) -> Workflow:
     """The workflow behind a run's DAG.
 
@@ -144,31 +88,6 @@ async def own(open_session: OpenSession, principal: Principal, key: RunKey) -> W
     """
     async with open_session() as session:
         return await dag_ids.owned(session, principal.org_slug, key[0])
-
-
-async def detail(
-    open_session: OpenSession, orchestrator: Orchestrator, principal: Principal, key: RunKey
-) -> RunDetail:
-    """One run with its tasks and their reports.
-
-    Raises:
-        NotFound: no such run in this organization.
-        UpstreamUnavailable: Airflow does not answer.
-    """
-    workflow = await own(open_session, principal, key)
-    run = await orchestrator.run(*key)
-    instances = await orchestrator.tasks(*key)
-    async with open_session() as session:
-        row = await dag_ids.publication(session, workflow, run.bundle_version)
-        results = await _results(session, key)
-    spec = DagSpec.model_validate(row.spec) if row and row.spec else None
-    tasks = [located(instance, spec) for instance in instances]
-    return RunDetail(run, tasks, results, _error(run, tasks, results))
-
-
-async def _results(session: AsyncSession, key: RunKey) -> list[TaskResult]:
-    query = org_select(TaskResult).where(TaskResult.dag_id == key[0], TaskResult.run_id == key[1])
-    return list(await session.scalars(query.order_by(TaskResult.node)))
 
 
 async def log(
@@ -241,19 +160,6 @@ async def cancel(
     return ended
 
 
-def located(instance: TaskInstance, spec: DagSpec | None) -> Task:
-    """Which node a task belongs to. A test of several models belongs to none of them alone."""
-    if spec is None:
-        return Task(instance, None, None)
-    slugs = {node.slug for node in spec.nodes}
-    if instance.task_id in slugs:
-        return Task(instance, instance.task_id, None)
-    named = DBT_TASK.fullmatch(instance.task_id)
-    node = named["node"] if named and named["node"] in slugs else None
-    models = {slug: unique_id for unique_id, slug in spec.dbt.models.items()} if spec.dbt else {}
-    return Task(instance, node, models.get(node) if node else None)
-
-
 def _check_selection(spec: DagSpec, select: Sequence[str]) -> None:
     slugs = {node.slug for node in spec.nodes}
     if unknown := sorted(set(select) - slugs):
@@ -262,58 +168,3 @@ def _check_selection(spec: DagSpec, select: Sequence[str]) -> None:
             hint=f"select from: {', '.join(sorted(slugs))}; publish to add what is new",
             problems=[Problem("is not in the published revision", node=slug) for slug in unknown],
         )
-
-
-def _error(
-    run: DagRun, tasks: Sequence[Task], results: Sequence[TaskResult]
-) -> Mapping[str, Any] | None:
-    """Why a run failed: what its tasks said, or which of them ended without a word."""
-    if run.state != "failed":
-        return None
-    for result in results:
-        if result.outcome == "failed" and result.error:
-            return {"node": result.node, **result.error}
-    # The first to fail is the cause; the DAG's own last task only says that one failed.
-    ended = [t for t in tasks if t.instance.state == "failed" and t.instance.end_date]
-    ended.sort(key=lambda task: task.instance.end_date or run.run_after)
-    failed = [task.instance.task_id for task in ended]
-    if run.note == CANCELLED or not failed:
-        message, hint = "the run was cancelled", "start a new run when you want it"
-    else:
-        message = f"task '{failed[0]}' failed without a report"
-        hint = "read its log; then retry the run"
-    return {
-        "node": _node_of(tasks, failed),
-        "error": "failed",
-        "message": message,
-        "hint": hint,
-        "problems": [],
-    }
-
-
-def _node_of(tasks: Sequence[Task], failed: Sequence[str]) -> str | None:
-    return next((t.node for t in tasks if t.instance.task_id in failed[:1]), None)
-
-
-def _position(cursor: str | None) -> tuple[datetime | None, int]:
-    """A page goes on at a due time, behind the runs of that very time that were shown."""
-    if cursor is None:
-        return None, 0
-    moment, _, shown = cursor.partition(CURSOR_SEPARATOR)
-    try:
-        until = datetime.fromisoformat(moment)
-        if until.tzinfo is None or not shown.isdigit():
-            raise ValueError("incomplete")
-        return until, int(shown)
-    except ValueError as error:
-        raise InvalidConfig(
-            "cursor: not one that a page gave",
-            hint="start again without a cursor",
-            problems=[Problem("not one that a page gave", field="cursor")],
-        ) from error
-
-
-def _next_cursor(runs: Sequence[DagRun], until: datetime | None, offset: int) -> str:
-    last = runs[-1].run_after
-    shown = sum(run.run_after == last for run in runs) + (offset if until == last else 0)
-    return f"{last.isoformat()}{CURSOR_SEPARATOR}{shown}"

@@ -1,12 +1,9 @@
-"""Which node a task belongs to, and how a list of runs goes on."""
-
-from datetime import UTC, datetime
+"""Which node a task belongs to."""
 
 import pytest
 
-from etlfabric_core.errors import InvalidConfig
-from etlfabric_core.orchestrator.port import DagRun, TaskInstance
-from etlfabric_core.services import runs
+from etlfabric_core.orchestrator.port import TaskInstance
+from etlfabric_core.services import run_details
 from etlfabric_core.specs.document import DagSpec, DbtSpec, NodeSpec
 
 SLUGS = {"flights": "pipeline", "stg_flights": "dbt_model", "stg_model": "dbt_model",
@@ -25,7 +22,6 @@ SPEC = DagSpec(
     ),
     pool="org_demo",
 )
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +39,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 )
 def test_task_belongs_to_its_node(task_id: str, node: str | None) -> None:
     instance = TaskInstance(task_id=task_id, state=None, try_number=0, max_tries=0)
-    task = runs.located(instance, SPEC)
+    task = run_details.located(instance, SPEC)
     assert task.node == node
     is_dbt = node is not None and node != "flights"
     assert task.unique_id == (f"model.etlfabric.{node}" if is_dbt else None)
@@ -51,29 +47,4 @@ def test_task_belongs_to_its_node(task_id: str, node: str | None) -> None:
 
 def test_task_of_an_unknown_revision_belongs_to_nothing() -> None:
     instance = TaskInstance(task_id="flights", state=None, try_number=0, max_tries=0)
-    assert runs.located(instance, None).node is None
-
-
-def _run(minute: int) -> DagRun:
-    return DagRun(
-        dag_id="demo.main",
-        run_id="r",
-        state="success",
-        run_type="manual",
-        run_after=NOON.replace(minute=minute),
-    )
-
-
-def test_cursor_goes_on_behind_runs_of_the_same_moment() -> None:
-    first = runs._next_cursor([_run(3), _run(2), _run(2)], None, 0)
-    assert runs._position(first) == (NOON.replace(minute=2), 2)
-    second = runs._next_cursor([_run(2), _run(2)], *runs._position(first))
-    assert runs._position(second) == (NOON.replace(minute=2), 4)
-    third = runs._next_cursor([_run(2), _run(1)], *runs._position(second))
-    assert runs._position(third) == (NOON.replace(minute=1), 1)
-
-
-@pytest.mark.parametrize("cursor", ["", "x", "5", "2026-01-01T00:00:00~1", f"{NOON.isoformat()}~"])
-def test_cursor_that_no_page_gave_is_refused(cursor: str) -> None:
-    with pytest.raises(InvalidConfig):
-        runs._position(cursor)
+    assert run_details.located(instance, None).node is None
