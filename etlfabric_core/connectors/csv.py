@@ -15,6 +15,7 @@ from pydantic import Field
 
 from etlfabric_core.connectors.browse import whole_list
 from etlfabric_core.connectors.files import UploadsConfig, find
+from etlfabric_core.connectors.headers import check_names
 from etlfabric_core.connectors.record import (
     Connector,
     ConnectorModel,
@@ -100,16 +101,7 @@ def column_names(path: File, name: str, config: CsvDialect) -> list[str]:
         raise TerminalError(f"file '{name}' has no rows", hint="upload the file again")
     if not config.header:
         return [f"column_{number}" for number in range(1, len(first) + 1)]
-    for number, column in enumerate(first, start=1):
-        if not column.strip():
-            raise TerminalError(
-                f"file '{name}', line 1: column {number} has no name", hint="name it in the file"
-            )
-        if column in first[: number - 1]:
-            raise TerminalError(
-                f"file '{name}', line 1: the name '{column}' occurs twice",
-                hint="give every column its own name",
-            )
+    check_names(first, f"file '{name}', line 1")
     return first
 
 

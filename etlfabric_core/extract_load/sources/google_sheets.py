@@ -17,6 +17,7 @@ from requests import Session
 from etlfabric_core.connectors import google
 from etlfabric_core.connectors import google_sheets as connector
 from etlfabric_core.connectors.google_sheets import GoogleSheetsConfig, GoogleSheetsSecrets
+from etlfabric_core.connectors.headers import check_names
 from etlfabric_core.connectors.record import Files, parse
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.plan import Endpoint
@@ -157,13 +158,7 @@ class SheetsReader:
         where = f"sheet '{sheet.title}', row {number}"
         if not names:
             raise TerminalError(f"{where}: no names of columns", hint="set header_row")
-        for place, name in enumerate(names, start=1):
-            if not name.strip():
-                raise TerminalError(f"{where}: column {place} has no name", hint="name it")
-            if name in names[: place - 1]:
-                raise TerminalError(
-                    f"{where}: the name '{name}' occurs twice", hint="give every column its own"
-                )
+        check_names(names, where)
         return names
 
     def _batches(
