@@ -124,7 +124,7 @@ async def prepare(
         from_date=period.from_date,
         to_date=period.to_date,
         reprocess=asked.reprocess,
-        # Read by the first task of each run (plugins/etlfabric_airflow/tasks.py).
+        # Read by the first task of each run (plugins/etlfabric_airflow/flow.py).
         conf={"on_failure": asked.on_failure, "from": period.from_date.isoformat()},
     )
     dates = await orchestrator.plan_backfill(request)

@@ -10,8 +10,9 @@ from typing import Any
 from airflow.sdk import DAG, BaseOperator
 from airflow.task.trigger_rule import TriggerRule
 
+from etlfabric_airflow.flow import BeginTask, EndTask
 from etlfabric_airflow.roles import access_control
-from etlfabric_airflow.tasks import BeginTask, EndTask, LoadTask
+from etlfabric_airflow.tasks import LoadTask
 from etlfabric_airflow.timetable import FabricTimetable
 from etlfabric_core.slugs import dag_id as make_dag_id
 from etlfabric_core.specs.document import DagSpec, NodeSpec, ScheduleSpec

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 from etlfabric_airflow.dags import build_dags
-from etlfabric_airflow.tasks import BeginTask
+from etlfabric_airflow.flow import BeginTask
 from sample_project import Manifest, dag_spec, daily, dbt_spec
 from task_run import context
 

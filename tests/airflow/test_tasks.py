@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
-from etlfabric_airflow import tasks, workspace
+from etlfabric_airflow import outcomes, tasks, workspace
 from etlfabric_airflow.service import Service
 from etlfabric_airflow.tasks import NodeTask
 from metadata_stand_in import MetadataStandIn
@@ -49,7 +49,7 @@ def running(service: MetadataStandIn, monkeypatch: pytest.MonkeyPatch) -> Metada
     """The stand-in answers a run context; nothing is killed when the test's parent ends."""
     answer = RunContext(plan=plan()).model_dump_json().encode()
     service.answers["run-context"] = lambda *_: (200, answer)
-    monkeypatch.setattr(tasks, "REPORT_PAUSES", (0.05, 0.05))
+    monkeypatch.setattr(outcomes, "REPORT_PAUSES", (0.05, 0.05))
     monkeypatch.setattr(tasks, "die_with_parent", lambda: None)
     return service
 

@@ -53,7 +53,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup
 from airflow.providers.standard.operators.python import PythonOperator
-from etlfabric_airflow.tasks import refuse_behind_a_failure
+from etlfabric_airflow.flow import refuse_behind_a_failure
 
 FLAGS = Path({flags!r})
 
