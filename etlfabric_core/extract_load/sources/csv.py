@@ -6,11 +6,9 @@ Every column is text; a resource can give it a type, and staging models type the
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from etlfabric_core.connectors import csv as connector
-from etlfabric_core.connectors.files import find
 from etlfabric_core.connectors.record import Files, parse
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.plan import Endpoint
@@ -24,6 +22,7 @@ from etlfabric_core.extract_load.sources.csv_lines import (
     require_closed_quotes,
     row_ends,
 )
+from etlfabric_core.extract_load.sources.uploaded import UploadedFiles
 from etlfabric_core.files.formats import File
 from etlfabric_core.graph.columns import ColumnType
 from etlfabric_core.graph.configs import PipelineConfig
@@ -39,34 +38,20 @@ BATCH_BYTES = 8 << 20
 
 
 @contextmanager
-def open_reader(endpoint: Endpoint, files: Files, config: PipelineConfig) -> "Iterator[CsvReader]":
+def open_reader(
+    endpoint: Endpoint, files: Files, config: PipelineConfig
+) -> Iterator[UploadedFiles]:
     """The files of the connection.
 
     Raises:
         InvalidConfig: the connection's config is wrong.
     """
-    yield CsvReader(files, parse(connector.CsvConfig, endpoint.config))
+    dialect = parse(connector.CsvConfig, endpoint.config)
 
+    def open_table(file: File, name: str, resource: ResourceConfig) -> SourceTable:
+        return file_table(file, name, dialect, resource.given_types)
 
-@dataclass(frozen=True)
-class CsvReader:
-    """An open set of CSV files."""
-
-    files: Files
-    config: connector.CsvConfig
-
-    def names(self) -> list[str]:
-        """All files."""
-        return sorted(self.files)
-
-    def table(self, resource: ResourceConfig) -> SourceTable:
-        """The file a resource reads.
-
-        Raises:
-            TerminalError: it is missing, empty or broken.
-        """
-        name = resource.source or resource.name
-        return file_table(find(self.files, name), name, self.config, resource.given_types)
+    yield UploadedFiles(files, open_table)
 
 
 def file_table(
