@@ -61,7 +61,7 @@ class ConnectionPatch(Body):
 
 
 class ConnectionOut(Answer):
-    """`secrets` has "***" for each one that is set."""
+    """`secrets` has "***" for each one that is set; `consent` names at whom a person signs in."""
 
     id: int
     slug: str
@@ -70,6 +70,7 @@ class ConnectionOut(Answer):
     direction: str
     config: dict[str, Any]
     secrets: dict[str, str]
+    consent: str | None
     managed: bool
     status: str
     status_message: str | None
@@ -100,3 +101,16 @@ class TestedOut(TestOut):
 
     id: int
     created_at: datetime
+
+
+class ConsentOut(Answer):
+    """Where a person consents."""
+
+    url: str
+
+
+class ConsentIn(Body):
+    """What the provider sent back with the person."""
+
+    code: str = Field(min_length=1, max_length=4000)
+    state: str = Field(min_length=1, max_length=4000)

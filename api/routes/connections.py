@@ -9,6 +9,8 @@ from api.datamodels.connections import (
     ConnectionIn,
     ConnectionOut,
     ConnectionPatch,
+    ConsentIn,
+    ConsentOut,
     TestedOut,
     TestOut,
     plain,
@@ -34,13 +36,16 @@ from etlfabric_core.errors import (
     Unauthenticated,
 )
 from etlfabric_core.models import Connection
-from etlfabric_core.services import connection_tests, connections, probe
+from etlfabric_core.services import connection_tests, connections, consents, probe
 from etlfabric_core.services.connections import Draft
 
 router = APIRouter(prefix="/connections", tags=["connections"])
 
 READ_ERRORS = errors(Unauthenticated, Forbidden, NotFound)
 WRITE_ERRORS = errors(Unauthenticated, Forbidden, NotFound, Conflict, InvalidConfig, TransientError)
+CONSENT_ERRORS = errors(
+    Unauthenticated, Forbidden, NotFound, Conflict, InvalidConfig, TerminalError, TransientError
+)
 PROBE_ERRORS = errors(Unauthenticated, Forbidden, NotFound, TerminalError, TransientError)
 
 
@@ -138,13 +143,36 @@ async def list_tests(
     return PageOut[TestedOut].model_validate(found)
 
 
-def _shown(wiring: Wiring, connection: Connection) -> ConnectionOut:
-    secrets = connections.shown_secrets(wiring.box, connection)
-    return ConnectionOut(
-        **{
-            name: getattr(connection, name)
-            for name in ConnectionOut.model_fields
-            if name != "secrets"
-        },
-        secrets=secrets,
+@router.post("/{id}/consent", responses=WRITE_ERRORS)
+async def begin_consent(
+    id: int, principal: ConnectionsWrite, session: SessionDep, wiring: WiringDep
+) -> ConsentOut:
+    """Where a person lets the connection read what is theirs, such as their spreadsheets."""
+    redirect_uri = _redirect_uri(wiring)
+    url = await consents.begin(session, principal, id, box=wiring.box, redirect_uri=redirect_uri)
+    return ConsentOut(url=url)
+
+
+@router.put("/{id}/consent", responses=CONSENT_ERRORS)
+async def finish_consent(
+    id: int, body: ConsentIn, principal: ConnectionsWrite, prober: ProberDep, wiring: WiringDep
+) -> ConnectionOut:
+    """Keeps what the person's consent is worth. `state` begins with the connection's id."""
+    uri = _redirect_uri(wiring)
+    connection = await consents.finish(
+        prober, principal, id, code=body.code, state=body.state, redirect_uri=uri
     )
+    return _shown(wiring, connection)
+
+
+def _redirect_uri(wiring: Wiring) -> str:
+    return f"{wiring.settings.browser_url}/connections/consent"
+
+
+def _shown(wiring: Wiring, connection: Connection) -> ConnectionOut:
+    derived = {
+        "secrets": connections.shown_secrets(wiring.box, connection),
+        "consent": consents.provider(connection),
+    }
+    stored = ConnectionOut.model_fields.keys() - derived.keys()
+    return ConnectionOut(**{name: getattr(connection, name) for name in stored}, **derived)

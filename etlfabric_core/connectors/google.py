@@ -6,7 +6,9 @@ from pydantic import SecretStr
 
 from etlfabric_core.errors import InvalidConfig
 
+AUTHORIZE_URI = "https://accounts.google.com/o/oauth2/v2/auth"
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address, not a secret
+SHEETS_SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
 USED = ("client_email", "private_key", "private_key_id", "project_id")
 
 

@@ -10,10 +10,12 @@ from etlfabric_core.connectors.files import tested
 from etlfabric_core.connectors.record import (
     Connector,
     ConnectorModel,
+    Consent,
     Direction,
     DiscoveredColumn,
     DiscoveredTable,
     Files,
+    Grant,
     Proof,
     TableKind,
     TestResult,
@@ -57,7 +59,8 @@ class GoogleSheetsSecrets(ConnectorModel):
     client_secret: SecretStr = Field(SecretStr(""), description="For oauth2.")
     refresh_token: SecretStr = Field(
         SecretStr(""),
-        description="For oauth2: what Google gave for the consent to spreadsheets.readonly.",
+        description="For oauth2: comes with the consent; leave it empty, save, then sign in with "
+        "Google.",
     )
 
 
@@ -71,6 +74,17 @@ def test(endpoint: Endpoint, files: Files) -> TestResult:
     from etlfabric_core.extract_load.sources import google_sheets
 
     return tested(lambda: google_sheets.answered(endpoint))
+
+
+def redeem(endpoint: Endpoint, grant: Grant) -> dict[str, str]:
+    """The secret for a person's consent.
+
+    Raises:
+        InvalidConfig, TerminalError, TransientError: Google refuses, or does not answer.
+    """
+    from etlfabric_core.extract_load.sources import google_sheets
+
+    return {"refresh_token": google_sheets.redeemed(endpoint, grant)}
 
 
 def list_tables(endpoint: Endpoint, files: Files) -> list[DiscoveredTable]:
@@ -113,5 +127,14 @@ GOOGLE_SHEETS = Connector(
     browse=whole_list(list_tables, list_columns),
     endpoint_fields=("spreadsheet",),
     hosts_of=hosts_of,
+    consent=Consent(
+        provider="Google",
+        authorize_url=google.AUTHORIZE_URI,
+        scope=google.SHEETS_SCOPE,
+        is_used=lambda config: config.get("auth") == "oauth2",
+        redeem=redeem,
+        # A token that lasts, also for somebody who has consented before.
+        parameters={"access_type": "offline", "prompt": "consent"},
+    ),
     proof=Proof.CONTRACT,
 )

@@ -1,7 +1,7 @@
 """What a connector is: one declarative record that the API, the UI and the runners read."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -169,6 +169,32 @@ def host_field(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class Grant:
+    """What came back of a consent: the code, and what proves that we asked for it."""
+
+    code: str = field(repr=False)
+    verifier: str = field(repr=False)
+    redirect_uri: str
+
+
+@dataclass(frozen=True)
+class Consent:
+    """How a person lets a connection read what is theirs: a code of OAuth 2.0 (RFC 6749 §4.1) with
+    a proof of who asked for it (RFC 7636).
+
+    `is_used(config)` says whether the connection signs in in this way; `client_id` is a field of
+    its config. `redeem` gives the secrets for a code; `parameters` are more of the request.
+    """
+
+    provider: str
+    authorize_url: str
+    scope: str
+    is_used: Callable[[Mapping[str, Any]], bool]
+    redeem: Callable[[Endpoint, Grant], dict[str, str]]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Connector:
     """A type of connection.
 
@@ -179,7 +205,8 @@ class Connector:
     up and checked. `resource_options` checks the `options` of a pipeline's resource.
     `abilities` are those to select, unless the record says otherwise. `loading` is how a
     destination is loaded into; with `keeps_database` the platform keeps a file for it. `extra`
-    names the drivers that have to be installed with `pip install 'etlfabric[extra]'`.
+    names the drivers that have to be installed with `pip install 'etlfabric[extra]'`. `consent` is
+    how a person signs in instead of a secret that is typed in.
     """
 
     name: str
@@ -199,6 +226,7 @@ class Connector:
     loading: Loading | None = None
     keeps_database: bool = False
     extra: str | None = None
+    consent: Consent | None = None
     proof: Proof = Proof.REAL
 
 

@@ -14,13 +14,14 @@ from pydantic_core import to_jsonable_python
 from etlfabric_core.connectors import get_connector
 from etlfabric_core.connectors.csv import CsvConfig, column_names, page
 from etlfabric_core.connectors.files import find
-from etlfabric_core.connectors.record import TableQuery, parse
+from etlfabric_core.connectors.record import Grant, TableQuery, parse
 from etlfabric_core.errors import FabricError, TerminalError
 from etlfabric_core.extract_load.plan import Endpoint, StateChange
 from etlfabric_core.graph.resources import ResourceConfig
 
 Question = Literal[
     "test",
+    "redeem",
     "schemas",
     "tables",
     "columns",
@@ -45,6 +46,11 @@ MOST_ALIKE = 10_000  # tables whose names hold the one that is looked for
 
 def _test(endpoint: Endpoint, files: Files) -> Any:
     return asdict(get_connector(endpoint.connector).test(endpoint, files))
+
+
+def _redeem(endpoint: Endpoint, files: Files, **grant: str) -> Any:
+    consent = get_connector(endpoint.connector).consent
+    return consent.redeem(endpoint, Grant(**grant)) if consent else {}
 
 
 def _schemas(endpoint: Endpoint, files: Files) -> Any:
@@ -155,6 +161,7 @@ def _rejected(endpoint: Endpoint, files: Files, *, dataset: str, names: list[str
 
 QUESTIONS = {
     "test": _test,
+    "redeem": _redeem,
     "schemas": _schemas,
     "tables": _tables,
     "columns": _columns,

@@ -34,6 +34,7 @@ CHANGES_NOTHING = {
     ("POST", "/auth/invitations/look"),
     ("POST", "/connections/compare"),
     ("POST", "/connections/test"),
+    ("POST", "/connections/{id}/consent"),
     ("POST", "/connections/{id}/draft"),
     ("POST", "/connections/{id}/preview"),
     ("POST", "/connections/{id}/profile"),
@@ -51,6 +52,7 @@ CHANGES_NOTHING = {
 }
 # With a mail server, a provider, an operator, a load or Airflow: in the tests of each of them.
 ELSEWHERE = {
+    ("PUT", "/connections/{id}/consent"),
     ("DELETE", "/me/identities/{id}"),
     ("DELETE", "/organizations/{id}"),
     ("PATCH", "/platform/organizations/{id}"),

@@ -18,7 +18,7 @@ from etlfabric_core.connectors import google
 from etlfabric_core.connectors import google_sheets as connector
 from etlfabric_core.connectors.google_sheets import GoogleSheetsConfig, GoogleSheetsSecrets
 from etlfabric_core.connectors.headers import check_names
-from etlfabric_core.connectors.record import Files, parse
+from etlfabric_core.connectors.record import Files, Grant, parse
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.shape.selection import selected
@@ -29,6 +29,7 @@ from etlfabric_core.extract_load.source_table import (
     SourceTable,
     arrow_schema,
 )
+from etlfabric_core.extract_load.sources import google_tokens
 from etlfabric_core.extract_load.sources.google_tokens import GoogleToken, request_of
 from etlfabric_core.extract_load.sources.rest_session import WAITS, patient_session, require_good
 from etlfabric_core.graph.configs import PipelineConfig
@@ -216,6 +217,18 @@ def listed(endpoint: Endpoint) -> list[Sheet]:
     """
     with _opened(endpoint, ()) as reader:
         return reader.sheets()
+
+
+def redeemed(endpoint: Endpoint, grant: Grant) -> str:
+    """The refresh token for a person's consent.
+
+    Raises:
+        InvalidConfig, TerminalError, TransientError: as `google_tokens.redeem`.
+    """
+    config = parse(GoogleSheetsConfig, endpoint.config)
+    secrets = parse(GoogleSheetsSecrets, endpoint.secrets)
+    with closing(_session(endpoint, google.TOKEN_URI, ())) as session:
+        return google_tokens.redeem(session, config, secrets, grant)
 
 
 def described(endpoint: Endpoint, title: str) -> list[str]:

@@ -12,9 +12,9 @@ from requests.auth import AuthBase
 
 from etlfabric_core.connectors import google
 from etlfabric_core.connectors.google_sheets import GoogleSheetsConfig, GoogleSheetsSecrets
+from etlfabric_core.connectors.record import Grant
 from etlfabric_core.errors import InvalidConfig, TerminalError
 
-SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
 SIGNED_S = 3600  # how long Google lets a signed request live at most
 EARLY_S = 120  # a token is renewed so long before it ends
 
@@ -35,20 +35,53 @@ class GoogleToken(AuthBase):
         return request
 
     def _renew(self) -> None:
-        answer = self.session.post(google.TOKEN_URI, data=dict(self.request()))
-        if answer.status_code in (400, 401):
-            raise TerminalError(
-                "Google refused to sign in",
-                hint="make a new key for the service account, or give the consent again",
-            )
-        said: Any = answer.json()
-        if answer.status_code != 200 or not isinstance(said, dict) or not said.get("access_token"):
-            raise TerminalError(
-                f"Google answers {answer.status_code} to the request for a token",
-                hint="check that this machine reaches Google itself, and not a proxy",
-            )
+        said = _answered(self.session, self.request())
         self._token = str(said["access_token"])
         self._until = time.monotonic() + float(said.get("expires_in") or 0)
+
+
+def redeem(
+    session: Session, config: GoogleSheetsConfig, secrets: GoogleSheetsSecrets, grant: Grant
+) -> str:
+    """The refresh token that a person's consent is worth.
+
+    Raises:
+        InvalidConfig: the client's secret is missing.
+        TerminalError: Google refuses the code, or the person left out the spreadsheets.
+    """
+    said = _answered(
+        session,
+        {
+            "grant_type": "authorization_code",
+            "client_id": config.client_id,
+            "client_secret": _given("client_secret", secrets.client_secret),
+            "code": grant.code,
+            "code_verifier": grant.verifier,
+            "redirect_uri": grant.redirect_uri,
+        },
+    )
+    if google.SHEETS_SCOPE not in str(said.get("scope")).split() or not said.get("refresh_token"):
+        raise TerminalError(
+            "the consent does not cover reading spreadsheets",
+            hint="sign in again, and leave the access to spreadsheets ticked",
+        )
+    return str(said["refresh_token"])
+
+
+def _answered(session: Session, request: Mapping[str, str]) -> dict[str, Any]:
+    answer = session.post(google.TOKEN_URI, data=dict(request))
+    if answer.status_code in (400, 401):
+        raise TerminalError(
+            "Google refused to sign in",
+            hint="make a new key for the service account, or give the consent again",
+        )
+    said: Any = answer.json()
+    if answer.status_code != 200 or not isinstance(said, dict) or not said.get("access_token"):
+        raise TerminalError(
+            f"Google answers {answer.status_code} to the request for a token",
+            hint="check that this machine reaches Google itself, and not a proxy",
+        )
+    return said
 
 
 def request_of(
@@ -85,7 +118,7 @@ def _signed(info: Mapping[str, str]) -> str:
     now = int(time.time())
     claims = {
         "iss": info["client_email"],
-        "scope": SCOPE,
+        "scope": google.SHEETS_SCOPE,
         "aud": info["token_uri"],
         "iat": now,
         "exp": now + SIGNED_S,

@@ -140,6 +140,11 @@ CALLS: dict[str, Call] = {
     "GET /connections/{id}": by_id("connection"),
     "PATCH /connections/{id}": by_id("connection", body={"config": FILES["config"]}),
     "POST /connections/{id}/test": by_id("connection"),
+    # 409: it signs in without one.
+    "POST /connections/{id}/consent": by_id("connection", answers=(409,)),
+    "PUT /connections/{id}/consent": by_id(
+        "connection", body={"code": "c", "state": "1.s"}, answers=(409,)
+    ),
     "GET /connections/{id}/tests": by_id("connection"),
     "GET /connections/{id}/schemas": by_id("connection"),
     "GET /connections/{id}/tables": by_id("connection", query={"refresh": True}),

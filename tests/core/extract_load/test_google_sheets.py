@@ -1,113 +1,30 @@
 """Google Sheets against a local stand-in that keeps to the documented contract of its API."""
 
 import json
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qs, unquote
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from etlfabric_core.connectors import google, google_sheets
 from etlfabric_core.connectors.google_sheets import GOOGLE_SHEETS
-from etlfabric_core.connectors.record import TableQuery
+from etlfabric_core.connectors.record import Grant, TableQuery
 from etlfabric_core.errors import InvalidConfig, TerminalError
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.sources import google_sheets as source
-from tests.api_server import ApiServer, Asked, Route, Said, api_server
+from tests.google_server import ACCOUNT, KEY, PEOPLE, SPREADSHEET, Google, google_server
 from tests.loading import plan, run
 
 pytestmark = pytest.mark.feature("B4")
 
-SPREADSHEET = "1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms"
-KEY = rsa.generate_private_key(65537, 2048)
-ACCOUNT = {
-    "type": "service_account",
-    "project_id": "my-project",
-    "client_email": "etl@my-project.iam.gserviceaccount.com",
-    "private_key": KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
-    "private_key_id": "k1",
-    "token_uri": "http://169.254.169.254/steal",
-}
 CONSENT = {"client_secret": "s3cret", "refresh_token": "1//refresh"}
-PEOPLE = [
-    ["id", "name", "born", "active", "amount"],
-    [1, "Zoë 🎉", "2001-05-31", True, 0.1],
-    [2, "", "", False, 12345678901],
-    [],
-    ["", ""],
-    [3, "line\nbreak, 'q'"],
-]
-
-
-@dataclass
-class Google:
-    """The API and its tokens: sheets by title, and what was asked for tokens."""
-
-    server: ApiServer
-    sheets: dict[str, list[list[Any]]] = field(default_factory=dict)
-    asked: list[dict[str, str]] = field(default_factory=list)
-    lifetime: int = 3600
-
-    def get(self, path: str) -> Route | None:
-        """What answers at a path."""
-        base = f"/v4/spreadsheets/{SPREADSHEET}"
-        if path == "/token":
-            return self._token
-        if path == base:
-            return self._signed(lambda asked: Said({"sheets": self._properties()}))
-        if path.startswith(f"{base}/values/"):
-            return self._signed(self._values)
-        return self._signed(lambda asked: Said({"error": {"code": 404}}, 404))
-
-    def _token(self, asked: Asked) -> Said:
-        self.asked.append({name: values[0] for name, values in parse_qs(asked.body).items()})
-        if self.asked[-1].get("refresh_token") == "revoked":
-            return Said({"error": "invalid_grant"}, 400)
-        token = f"ya29.{len(self.asked)}"
-        return Said({"access_token": token, "expires_in": self.lifetime, "token_type": "Bearer"})
-
-    def _signed(self, route: Route) -> Route:
-        def checked(asked: Asked) -> Said:
-            if asked.headers.get("Authorization") != f"Bearer ya29.{len(self.asked)}":
-                return Said({"error": {"code": 401}}, 401)
-            return route(asked)
-
-        return checked
-
-    def _properties(self) -> list[dict[str, Any]]:
-        grids = [
-            {
-                "title": title,
-                "sheetType": "GRID",
-                "gridProperties": {"rowCount": len(rows) + 995, "columnCount": 26},
-            }
-            for title, rows in self.sheets.items()
-        ]
-        chart = {"title": "Chart", "sheetType": "OBJECT"}
-        return [{"properties": one} for one in (*grids, chart)]
-
-    def _values(self, asked: Asked) -> Said:
-        assert asked.query["valueRenderOption"] == "UNFORMATTED_VALUE"
-        found = re.fullmatch(r"'(.*)'!(\d+):(\d+)", unquote(asked.path.rpartition("/")[2]))
-        assert found
-        rows = self.sheets[found[1].replace("''", "'")][int(found[2]) - 1 : int(found[3])]
-        while rows and not rows[-1]:  # Google leaves out what is empty at the end
-            rows = rows[:-1]
-        return Said({"range": "r", "majorDimension": "ROWS", **({"values": rows} if rows else {})})
 
 
 @pytest.fixture
 def standin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Google]:
-    with api_server() as server:
-        made = Google(server, {"People": PEOPLE})
-        server.routes = made  # type: ignore[assignment] - it answers by more than equal paths
-        monkeypatch.setattr(google_sheets, "API", server.url)
-        monkeypatch.setattr(google, "TOKEN_URI", f"{server.url}/token")
+    with google_server(monkeypatch) as made:
         yield made
 
 
@@ -149,6 +66,27 @@ def test_the_consent_of_a_person_is_used_to_sign_in(standin):
     taken_back = endpoint({**CONSENT, "refresh_token": "revoked"}, auth="oauth2", client_id="c1")
     refused = GOOGLE_SHEETS.test(taken_back, {})
     assert (refused.ok, refused.message) == (False, "Google refused to sign in")
+
+
+def test_a_code_is_worth_a_consent_once_and_only_for_spreadsheets(standin):
+    given = endpoint({"client_secret": "s3cret"}, auth="oauth2", client_id="c1")
+    standin.codes = {"right": f"openid {google.SHEETS_SCOPE}", "other": "openid"}
+    grant = Grant("right", "verifier", "https://etl.example.com/connections/consent")
+    assert google_sheets.redeem(given, grant) == {"refresh_token": "1//given"}
+    assert standin.asked[-1] == {
+        "grant_type": "authorization_code",
+        "client_id": "c1",
+        "client_secret": "s3cret",
+        "code": "right",
+        "code_verifier": "verifier",
+        "redirect_uri": "https://etl.example.com/connections/consent",
+    }
+    assert "right" not in repr(grant)
+    assert "verifier" not in repr(grant)
+    with pytest.raises(TerminalError, match="Google refused to sign in"):
+        google_sheets.redeem(given, grant)
+    with pytest.raises(TerminalError, match="does not cover reading spreadsheets"):
+        google_sheets.redeem(given, replace(grant, code="other"))
 
 
 def test_a_token_that_ends_is_renewed(standin, warehouse, tmp_path, monkeypatch):

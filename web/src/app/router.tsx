@@ -25,6 +25,7 @@ const pages: RouteObject[] = [
   { index: true, Component: HomePage },
   { path: "connections", ...page(() => import("@/features/connections/ConnectionsPage"), "ConnectionsPage") },
   only("connections:write", { path: "connections/new", ...page(() => import("@/features/connections/NewConnectionPage"), "NewConnectionPage") }),
+  only("connections:write", { path: "connections/consent", ...page(() => import("@/features/connections/ConsentPage"), "ConsentPage") }),
   { path: "connections/:id", ...page(() => import("@/features/connections/ConnectionPage"), "ConnectionPage") },
   { path: "pipelines", ...page(() => import("@/features/pipelines/PipelinesPage"), "PipelinesPage") },
   only("pipelines:write", { path: "pipelines/new", ...page(() => import("@/features/pipelines/NewPipelinePage"), "NewPipelinePage") }),

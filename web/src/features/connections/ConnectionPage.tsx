@@ -13,6 +13,7 @@ import { Page, Panel } from "@/components/Page";
 import { Permitted, ReadOnlyNotice } from "@/components/Permitted";
 import { StateBadge } from "@/components/StateBadge";
 import { useParam } from "@/components/useParam";
+import { Consent } from "./Consent";
 import { ConnectionForm } from "./ConnectionForm";
 import { TableBrowser } from "./TableBrowser";
 import { TestHistory } from "./TestHistory";
@@ -66,6 +67,7 @@ function Opened({ connection: found }: { connection: Connection }) {
                 return (
                   <>
                     {!may("connections:write") && <ReadOnlyNotice />}
+                    {found.consent && may("connections:write") && <Consent connection={found} provider={found.consent} />}
                     <ConnectionForm connector={connector} connection={found} readOnly={found.managed || !may("connections:write")} saving={save.isPending} error={save.error}
                       onSave={(body) => save.mutate({ ...path, body })} />
                   </>
