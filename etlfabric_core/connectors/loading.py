@@ -60,6 +60,6 @@ TABLES = Loading(_NO_INSERT, _BY_REPLACING, _TABLES, Guarantee.AT_LEAST_ONCE)
 FILES = Loading(
     frozenset({WriteDisposition.APPEND, WriteDisposition.REPLACE}),
     frozenset(),
-    frozenset(),
+    frozenset({LoadAbility.COUNT}),
     Guarantee.AT_LEAST_ONCE,
 )

@@ -1,6 +1,7 @@
 """S3 and storage that speaks like it: objects of a bucket as files, to read and to write."""
 
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +22,7 @@ from etlfabric_core.connectors.record import (
     TestResult,
     parse,
 )
+from etlfabric_core.connectors.sql import require_driver
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.files.formats import Format, format_of
@@ -30,6 +32,13 @@ if TYPE_CHECKING:  # botocore takes long to import
     from etlfabric_core.files.objects import Bucket, StoredObject
 
 MOST_FILES = 10_000  # in one table, and in the list to choose from
+
+
+class TableFormat(StrEnum):
+    """What makes a table of the files that loads write."""
+
+    PARQUET = "parquet"
+    DELTA = "delta"
 
 
 class S3Config(ConnectorModel):
@@ -47,6 +56,11 @@ class S3Config(ConnectorModel):
         True, description="Whether the bucket is named in the path, not in the host."
     )
     prefix: str = Field("", max_length=1000, description="Folder that all names begin in.")
+    table_format: TableFormat = Field(
+        TableFormat.PARQUET,
+        description="Of tables that are loaded there: all Parquet files of a folder, or Delta "
+        "tables, which change in one step.",
+    )
 
     @property
     def url(self) -> str:
@@ -104,6 +118,16 @@ def bucket_of(endpoint: Endpoint) -> "Bucket":
     )
 
 
+def require_format(table_format: TableFormat) -> None:
+    """Checks that what a format takes is installed.
+
+    Raises:
+        InvalidConfig: it is not; the hint is the command that installs it.
+    """
+    if table_format is TableFormat.DELTA:
+        require_driver("deltalake", "delta")
+
+
 def hosts_of(config: Mapping[str, Any]) -> tuple[str, ...]:
     """The host that requests go to."""
     return (parse(S3Config, config).host,)
@@ -139,7 +163,9 @@ def test(endpoint: Endpoint, files: Files) -> TestResult:
 
     def attempt() -> str:
         bucket = bucket_of(endpoint)
-        prefix = parse(S3Config, endpoint.config).prefix
+        config = parse(S3Config, endpoint.config)
+        require_format(config.table_format)
+        prefix = config.prefix
         found = list(islice(_readable(bucket, prefix), 1))
         for entry in found:
             entry.read(0, 1)
@@ -191,7 +217,7 @@ S3 = Connector(
     name="s3",
     label="S3",
     description="CSV, JSON and Parquet files of a bucket at Amazon or any S3-compatible server; "
-    "loads write Parquet.",
+    "loads write Parquet or Delta tables.",
     directions=frozenset(Direction),
     config=S3Config,
     secrets=S3Secrets,

@@ -1,8 +1,9 @@
-"""Loads into DuckDB and MariaDB under SIGKILL: after the retry exactly the rows of the source.
+"""Loads into DuckDB, MariaDB and S3 under SIGKILL: after the retry exactly the source's rows.
 
 By default a few kills on a few rows; `ETLFABRIC_KILLS=50` makes it fifty on many.
 """
 
+import contextlib
 import math
 import random
 import time
@@ -12,11 +13,15 @@ from typing import Any
 
 import pytest
 
+from etlfabric_core.errors import FabricError
 from etlfabric_core.extract_load.plan import LoadPlan
 from tests.destinations import Target, duckdb_target, load_plan, mariadb_target
 from tests.faults.load_process import ALL_KILLS, IS_WHOLE, SEED, LoadProcess
+from tests.faults.proxy import Direction, proxy
+from tests.lakes import LakeTarget
 from tests.loading import csv_source, run
 from tests.mariadb import running_mariadb
+from tests.s3_server import S3Server, s3_server
 
 ROWS = 200_000 if IS_WHOLE else 12_000
 KILLS = math.ceil(ALL_KILLS / 6) if IS_WHOLE else 1
@@ -38,6 +43,19 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
             yield made
 
 
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with s3_server(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.fixture(params=["delta", "parquet"] if IS_WHOLE else ["delta"])
+def lake(request: pytest.FixtureRequest, s3: S3Server) -> LakeTarget:
+    if request.param == "delta":
+        pytest.importorskip("deltalake", reason="needs etlfabric[delta]")
+    return LakeTarget.new(s3, request.param)
+
+
 def written(path: Path, rows: int) -> Path:
     with path.open("w") as file:
         file.write("id,v\n")
@@ -48,6 +66,43 @@ def written(path: Path, rows: int) -> Path:
 @pytest.mark.feature("B5", "C5")
 @pytest.mark.parametrize("how", HOW)
 def test_killed_and_retried_is_exactly_once(target: Target, tmp_path: Path, how: str) -> None:
+    _kill_and_retry(target, tmp_path, how)
+
+
+@pytest.mark.feature("B5", "C5")
+@pytest.mark.parametrize("how", ["append", "replace"])
+def test_so_it_is_in_a_bucket(lake: LakeTarget, tmp_path: Path, how: str) -> None:
+    _kill_and_retry(lake, tmp_path, how)
+
+
+@pytest.mark.feature("B5", "C5")
+@pytest.mark.parametrize("direction", ["to_server", "to_client"])
+def test_a_line_to_a_bucket_that_breaks_loses_and_doubles_nothing(
+    lake: LakeTarget, tmp_path: Path, direction: Direction
+) -> None:
+    """Cut in the answers, the server has done what the load never hears of."""
+    random.seed(f"{SEED} {direction}")
+    early = {"t.csv": written(tmp_path / "early.csv", ROWS // 2)}
+    whole = {"t.csv": written(tmp_path / "whole.csv", ROWS)}
+    epoch = 2
+    with proxy(lake.server.port, direction) as line:
+        url = {"endpoint_url": f"http://127.0.0.1:{line.port}"}
+        run(_plan(lake, early, "append"), tmp_path / "work", early, 1)
+        timed = _plan(lake, early, "append", pipeline="timed", name="timed")
+        destination = lake.endpoint(**url)
+        run(timed.model_copy(update={"destination": destination}), tmp_path / "w2", early, 1)
+        plan = _plan(lake, whole, "append").model_copy(update={"destination": destination})
+        for _ in range(KILLS):
+            epoch, span = epoch + 1, line.passed
+            line.break_after(math.ceil(random.uniform(0.05, 1) * span))
+            with contextlib.suppress(FabricError):
+                run(plan, tmp_path / "work", whole, epoch)
+            line.mend()
+    run(_plan(lake, whole, "append"), tmp_path / "work", whole, epoch + 1)
+    _require_all(lake)
+
+
+def _kill_and_retry(target: Target, tmp_path: Path, how: str) -> None:
     random.seed(f"{SEED} {how}")
     early = {"t.csv": written(tmp_path / "early.csv", ROWS // 2)}
     whole = {"t.csv": written(tmp_path / "whole.csv", ROWS)}
@@ -63,6 +118,10 @@ def test_killed_and_retried_is_exactly_once(target: Target, tmp_path: Path, how:
     epoch += 1
     run(plan, tmp_path / "work", whole, epoch)
     print(f"seed {SEED}, {how}: {killed} of {KILLS} were killed")
+    _require_all(target)
+
+
+def _require_all(target: Target) -> None:
     (found,) = target.execute("select count(*), count(distinct id), sum(id), min(v) from t")
     total = (ROWS, ROWS, ROWS * (ROWS - 1) // 2, "value 0")
     assert (*map(int, found[:3]), found[3]) == total

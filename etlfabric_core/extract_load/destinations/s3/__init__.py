@@ -1,7 +1,19 @@
-"""Loads into `<prefix>/<dataset>/<table>/<load id>.<file id>.parquet` of a bucket.
+"""Loads into `<prefix>/<dataset>/<table>/<pipeline>.<load id>.<file id>.parquet` of a bucket.
 
-Files come first, then those that they replace go, and the mark that makes the load count is last.
-For a moment readers of a replaced table see both.
+`table_format` of the connection says what a table is. **parquet**: all files of its folder. Files
+come first, then those that they replace go, and the mark that makes the load count is last: for a
+moment readers of a replaced table see both, and of a load that was killed they may see rows until
+the next one takes them out.
+
+**delta**: the files that the table's Delta log names. A load changes each of its tables in one
+commit, so readers see the table before it or after it; what a killed load committed leaves, and
+its rows come back, in commits of the next one. A commit says which try of the pipeline made it
+and is only written where its number is free, so an older try that still runs cannot commit after a
+newer one has. New columns are added; a column of another type fails the load before it reads a
+row. Every tenth commit brings a checkpoint, and takes away files that no version of the last week
+names; the log itself stays as it is. It takes the extra `etlfabric[delta]` and a storage that
+honours `If-None-Match`, which is checked; tables with partitions, deletion vectors, column
+mapping or conditions of columns are left alone. A dataset keeps the format that it began with.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +23,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
+from etlfabric_core.connectors.record import parse
+from etlfabric_core.connectors.s3 import S3Config, TableFormat, require_format
 from etlfabric_core.errors import TerminalError
+from etlfabric_core.extract_load.destinations.s3.delta import DeltaTables
+from etlfabric_core.extract_load.destinations.s3.files import Tables
 from etlfabric_core.extract_load.destinations.s3.mirror import SCHEMAS, STATES, Mirror
+from etlfabric_core.extract_load.destinations.s3.plain import PlainTables
 from etlfabric_core.extract_load.destinations.writer import (
     Gone,
     LoadGuard,
@@ -25,6 +42,7 @@ from etlfabric_core.extract_load.planned_table import PlannedTable
 from etlfabric_core.extract_load.typed import Holds
 from etlfabric_core.graph.resources import ResourceConfig
 
+HOLDS = Holds(digits=38)
 INIT = "init"  # where dlt says which version of its layout this is
 
 
@@ -34,6 +52,7 @@ class S3Destination:
 
     mirror: Mirror
     folder: Path
+    tables: Tables
 
     @property
     def writer(self) -> Writer:
@@ -43,24 +62,14 @@ class S3Destination:
     @property
     def holds(self) -> Holds:
         """What Parquet does."""
-        return Holds(digits=38)
+        return HOLDS
 
     def remove_orphans(self) -> int:
-        """Removes the files of unfinished loads, and where they would have gone on from.
-
-        Returns:
-            How many files it were: their rows are not looked at.
-        """
-        complete = self.mirror.completed()
-        removed = 0
-        for table in self.mirror.appended:
-            for name in list(self.mirror.names(table)):
-                if _load_of(name) not in complete:
-                    self.mirror.remove(f"{table}/{name}")
-                    removed += 1
+        """Removes the rows of unfinished loads, and where they would have gone on from."""
+        removed = sum(self.tables.take_out(table) for table in self.mirror.appended)
         beginning = f"{self.writer.pipeline}__"
         for name in list(self.mirror.names(STATES, beginning)):
-            if name.split("__")[-2] not in complete:
+            if name.split("__")[-2] not in self.tables.complete:
                 self.mirror.remove(f"{STATES}/{name}")
         self._bring_back()
         return removed
@@ -86,11 +95,12 @@ class S3Destination:
             path.write_bytes(content)
 
     def present(self, table: str) -> Mapping[str, str]:
-        """Files bind no later file: a table is always as new."""
-        return {}
+        """See `Destination`."""
+        return self.tables.types(table)
 
     def on_its_path(self, table: PlannedTable, folder: Path) -> PlannedTable:
         """See `Destination`."""
+        self.tables.require_fit(table)
         return replace(table, holds=self.holds)
 
     def is_compared(self, resource: ResourceConfig, table: str) -> bool:
@@ -105,8 +115,8 @@ class S3Destination:
         return {}
 
     def target_rows(self, table: PlannedTable) -> int:
-        """Rows of files are not counted once more: a pipeline that asks for it is not saved."""
-        raise NotImplementedError
+        """See `Destination`."""
+        return self.tables.rows(table.name)
 
     def replay_session(self) -> NoReturn:
         """There are none: files keep no rejected rows."""
@@ -116,7 +126,7 @@ class S3Destination:
         """See `Destination`."""
         from etlfabric_core.extract_load.destinations.s3.client import Passage, PublishingFiles
 
-        return PublishingFiles(Passage(self.folder, self.mirror, guard))
+        return PublishingFiles(Passage(self.folder, self.mirror, self.tables, guard))
 
     def dataset_lock(self, lease: LeaseKeeper) -> AbstractContextManager[None]:
         """Pipelines meet in no file."""
@@ -129,11 +139,6 @@ class S3Destination:
     def completed(self, load_ids: Sequence[str]) -> bool:
         """See `Destination`."""
         return set(load_ids) <= self.mirror.completed()
-
-
-def _load_of(name: str) -> str:
-    """`<load_id>.<file_id>.parquet`; a load's id is a time with a fraction."""
-    return ".".join(name.split(".")[:2])
 
 
 @contextmanager
@@ -150,7 +155,17 @@ def open_destination(plan: LoadPlan, lease: LeaseKeeper) -> Iterator[S3Destinati
             "a backfill replaces rows of a table, and files cannot give up some of their rows",
             hint="replace the table as a whole, or load into a database",
         )
+    table_format = parse(S3Config, plan.destination.config).table_format
+    require_format(table_format)
     mirror = Mirror.of(plan.destination, Writer(plan.pipeline, plan.dataset, lease.epoch))
     mirror.take_over()
     with TemporaryDirectory(prefix="etlfabric-files-") as folder:
-        yield S3Destination(mirror, Path(folder) / plan.dataset)
+        tables = _tables(table_format, mirror, Path(folder) / "logs")
+        yield S3Destination(mirror, Path(folder) / plan.dataset, tables)
+
+
+def _tables(table_format: TableFormat, mirror: Mirror, logs: Path) -> Tables:
+    if table_format is TableFormat.PARQUET:
+        return PlainTables(mirror, mirror.completed())
+    mirror.require_write_new()
+    return DeltaTables(mirror, logs, HOLDS, mirror.completed())

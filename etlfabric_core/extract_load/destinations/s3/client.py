@@ -1,33 +1,39 @@
 """dlt's file destination, written to a folder first and brought to the bucket when it is whole."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dlt.destinations import filesystem
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 
+from etlfabric_core.extract_load.destinations.s3.files import LAYOUT, Tables
 from etlfabric_core.extract_load.destinations.s3.mirror import LOADS, STATES, Mirror
 from etlfabric_core.extract_load.destinations.writer import LoadGuard
 
 
 @dataclass(frozen=True)
 class Passage:
-    """From the folder that dlt writes to, to the bucket."""
+    """From the folder that dlt writes to, to the bucket.
+
+    `replaced` are the tables of the load that dlt would empty first.
+    """
 
     folder: Path
     mirror: Mirror
+    tables: Tables
     guard: LoadGuard
+    replaced: set[str] = field(default_factory=set)
 
-    def publish(self, tables: dict[str, str], load_id: str) -> None:
-        """Brings everything over; what makes the load count comes last. `tables` say how.
+    def publish(self, load_id: str) -> None:
+        """Brings everything over; what makes the load count comes last.
 
         Raises:
             FencedError: another try has taken over.
             TerminalError, TransientError: the bucket cannot be written.
         """
-        self.guard.lease.check()
-        self.mirror.require_current()
+        self._require_ours()
         names = [
             str(path.relative_to(self.folder))
             for path in sorted(self.folder.rglob("*"))
@@ -37,25 +43,24 @@ class Passage:
         for name in names:
             if name not in marks:
                 self.mirror.upload(self.folder, name)
-        for table, how in tables.items():
-            self.guard.count(table, self._rows(table, load_id))
-            if how == "replace":
-                self._remove_older(table, load_id)
-        self.guard.lease.check()
-        self.mirror.require_current()
+        self._show(f"{self.mirror.writer.pipeline}.{load_id}.")
+        self._require_ours()
         for name in marks:
             self.mirror.upload(self.folder, name)
+        self.tables.complete.add(load_id)
 
-    def _rows(self, table: str, load_id: str) -> int:
-        from pyarrow.parquet import read_metadata
+    def _require_ours(self) -> None:
+        self.guard.lease.check()
+        self.mirror.require_current()
 
-        files = (self.folder / table).glob(f"{load_id}.*.parquet")
-        return sum(int(read_metadata(file).num_rows) for file in files)
-
-    def _remove_older(self, table: str, load_id: str) -> None:
-        for name in self.mirror.names(table):
-            if not name.startswith(f"{load_id}."):
-                self.mirror.remove(f"{table}/{name}")
+    def _show(self, beginning: str) -> None:
+        """Makes the files that begin so part of their tables, and counts them there."""
+        files = sorted(self.folder.glob(f"*/{beginning}*.parquet"))
+        for table in sorted({*self.replaced, *(file.parent.name for file in files)}):
+            self.guard.lease.check()
+            new = [file for file in files if file.parent.name == table]
+            self.tables.show(table, new, replaces=table in self.replaced)
+            self.guard.count(table, self.tables.rows(table, beginning))
 
 
 class PublishingClient(FilesystemClient):  # type: ignore[misc]
@@ -63,13 +68,17 @@ class PublishingClient(FilesystemClient):  # type: ignore[misc]
 
     passage: Passage
 
+    def initialize_storage(self, truncate_tables: Iterable[str] | None = None) -> None:
+        """Remembers the tables that are replaced: here, nothing leaves them before rows come."""
+        self.passage.replaced.update(truncate_tables or ())
+        super().initialize_storage()
+
     def complete_load(self, load_id: str) -> None:
         """Completes the load in the folder, then in the bucket."""
         for folder in (LOADS, STATES):  # dlt makes them for a new schema only
             (self.passage.folder / folder).mkdir(parents=True, exist_ok=True)
         super().complete_load(load_id)
-        tables = {table["name"]: table["write_disposition"] for table in self.schema.data_tables()}
-        self.passage.publish(tables, load_id)
+        self.passage.publish(load_id)
 
 
 class PublishingFiles(filesystem):  # type: ignore[misc]
@@ -79,7 +88,7 @@ class PublishingFiles(filesystem):  # type: ignore[misc]
         self._passage = passage
         super().__init__(
             bucket_url=passage.folder.parent.as_uri(),
-            layout="{table_name}/{load_id}.{file_id}.{ext}",
+            layout=LAYOUT,
             destination_name="filesystem",
             max_state_files=0,
             warn_unsafe_layout_separators=False,

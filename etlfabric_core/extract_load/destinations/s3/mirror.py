@@ -14,14 +14,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.connectors.s3 import S3Config, bucket_of
+from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.destinations.writer import FencedError, Writer
 from etlfabric_core.extract_load.plan import Endpoint
-from etlfabric_core.files.objects import explained, listed
+from etlfabric_core.files.objects import StoredObject, explained, listed
 
 LOADS = "_dlt_loads"
 STATES = "_dlt_pipeline_state"
 SCHEMAS = "_dlt_version"
 NOTES = "_etlfabric_load"
+TAKEN = (409, 412)  # another write is under way, or was there first
 
 
 @dataclass(frozen=True)
@@ -45,15 +47,21 @@ class Mirror:
         root = "/".join(filter(None, (prefix.strip("/"), writer.dataset)))
         return cls(bucket.client(), bucket.name, f"{root}/", writer)
 
-    def names(self, folder: str, beginning: str = "") -> Iterator[str]:
-        """The names below a folder of the dataset that begin so, sorted.
+    def entries(self, folder: str, beginning: str = "") -> Iterator[StoredObject]:
+        """What lies below a folder of the dataset under names that begin so, sorted.
 
         Raises:
             TerminalError, TransientError: the bucket cannot be listed.
         """
-        place = f"{self.root}{folder}/"
-        for entry in listed(self.client, self.bucket, f"{place}{beginning}**"):
-            yield entry.key.removeprefix(place)
+        return listed(self.client, self.bucket, f"{self.root}{folder}/{beginning}**")
+
+    def name_of(self, entry: StoredObject, folder: str) -> str:
+        """The name of what was listed, below the folder."""
+        return entry.key.removeprefix(f"{self.root}{folder}/")
+
+    def names(self, folder: str, beginning: str = "") -> Iterator[str]:
+        """The names below a folder of the dataset that begin so; see `entries`."""
+        return (self.name_of(entry, folder) for entry in self.entries(folder, beginning))
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a name below the dataset; None: there are none.
@@ -81,6 +89,24 @@ class Mirror:
             self.client.put_object(Bucket=self.bucket, Key=self.root + name, Body=body)
         except (ClientError, BotoCoreError) as error:
             raise explained(error, f"'{name}'") from None
+
+    def write_new(self, name: str, body: bytes) -> bool:
+        """Writes bytes where nothing is yet, in one step; False: something is, and stays.
+
+        Raises:
+            TerminalError, TransientError: they cannot be written.
+        """
+        try:
+            self.client.put_object(
+                Bucket=self.bucket, Key=self.root + name, Body=body, IfNoneMatch="*"
+            )
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in TAKEN:
+                return False
+            raise explained(error, f"'{name}'") from None
+        except BotoCoreError as error:
+            raise explained(error, f"'{name}'") from None
+        return True
 
     def upload(self, folder: Path, name: str) -> None:
         """Writes a file that lies below the folder under the same name."""
@@ -123,6 +149,20 @@ class Mirror:
         """
         if self._notes()["epoch"] != self.writer.epoch:
             raise FencedError
+
+    def require_write_new(self) -> None:
+        """Checks, on the notes that are there, that the server does not write over them.
+
+        Raises:
+            TerminalError: it does.
+        """
+        name = f"{NOTES}/{self.writer.pipeline}.json"
+        if self.write_new(name, self.read(name) or b""):
+            raise TerminalError(
+                "the storage writes over what is there although it is asked not to "
+                "(If-None-Match), which Delta tables need",
+                hint="set table_format of the connection to parquet, or use another storage",
+            )
 
     @property
     def appended(self) -> list[str]:

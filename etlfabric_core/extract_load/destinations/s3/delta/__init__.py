@@ -1,0 +1,145 @@
+"""Tables whose files are those that a Delta log names, which grows by one commit at a time.
+
+A commit is an object that is written only if its number is still free. It says which try of which
+pipeline wrote it, so an older try finds itself overtaken in the very place where it would write.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from etlfabric_core import clock
+from etlfabric_core.errors import TerminalError, TransientError
+from etlfabric_core.extract_load.contract import normal_name
+from etlfabric_core.extract_load.destinations.s3.delta.actions import Commit
+from etlfabric_core.extract_load.destinations.s3.delta.columns import (
+    columns_of,
+    joined,
+    no_room,
+    word,
+)
+from etlfabric_core.extract_load.destinations.s3.delta.log import DeltaLog
+from etlfabric_core.extract_load.destinations.s3.delta.snapshot import DataFile, Snapshot
+from etlfabric_core.extract_load.destinations.s3.files import load_of, rows_of
+from etlfabric_core.extract_load.destinations.s3.mirror import Mirror
+from etlfabric_core.extract_load.destinations.writer import FencedError
+from etlfabric_core.extract_load.planned_table import PlannedTable
+from etlfabric_core.extract_load.typed import Holds, typed
+
+TRIES = 20  # to be the next of several writers
+COMMITS_BETWEEN = 10  # checkpoints
+KEPT_SECONDS = 7 * 24 * 3600  # files that no version of that time names
+
+
+@dataclass(frozen=True)
+class DeltaTables:
+    """Delta tables of one dataset; copies of their logs lie in `folder`."""
+
+    mirror: Mirror
+    folder: Path
+    holds: Holds
+    complete: set[str]
+
+    def types(self, table: str) -> Mapping[str, str]:
+        """See `Tables`."""
+        fields = self.log(table).snapshot().fields
+        return {str(one["name"]): word(one["type"]) for one in fields}
+
+    def require_fit(self, table: PlannedTable) -> None:
+        """See `Tables`."""
+        there = self.types(table.name)
+        if not there:
+            self._require_no_plain_files(table.name)
+        for column in table.columns:
+            given, kept = typed(column, self.holds).word, there.get(normal_name(column.name))
+            if kept is not None and kept != given:
+                raise no_room(table.name, column.name, kept, given)
+
+    def take_out(self, table: str) -> int:
+        """See `Tables`."""
+        return sum(file.rows or 0 for file in self._commit(table, {}, {}, replaces=False).values())
+
+    def show(self, table: str, files: Sequence[Path], *, replaces: bool) -> None:
+        """See `Tables`. One commit brings the new files and takes out those that go."""
+        from pyarrow.parquet import read_metadata
+
+        columns: dict[str, str] = {}
+        new: dict[str, DataFile] = {}
+        for file in files:
+            columns |= columns_of(file)
+            if rows := int(read_metadata(file).num_rows):
+                new[file.name] = DataFile(file.stat().st_size, rows)
+        self._commit(table, new, columns, replaces=replaces)
+
+    def rows(self, table: str, beginning: str = "") -> int:
+        """See `Tables`. Where the log names files, they are opened, not believed."""
+        named = self.log(table).snapshot().files
+        entries = self.mirror.entries(table, beginning)
+        found = {self.mirror.name_of(one, table): one for one in entries}
+        wanted = [name for name in named if name.startswith(beginning)]
+        if missing := [name for name in wanted if name not in found]:
+            raise TerminalError(
+                f"table '{table}': its log names {len(missing)} files that are not there",
+                hint="look who removes files, then load into a new dataset",
+            )
+        return sum(rows_of(found[name]) for name in wanted)
+
+    def _commit(
+        self, table: str, new: Mapping[str, DataFile], columns: Mapping[str, str], *, replaces: bool
+    ) -> Mapping[str, DataFile]:
+        """Commits what is not there yet; returns the files that it took out."""
+        log, writer = self.log(table), self.mirror.writer
+        for _ in range(TRIES):
+            there = log.snapshot()
+            if there.epoch is not None and there.epoch > writer.epoch:
+                raise FencedError
+            commit = Commit(
+                fields=joined(table, there.fields, columns),
+                added={name: file for name, file in new.items() if name not in there.files},
+                removed={
+                    name: file
+                    for name, file in there.files.items()
+                    if name not in new and (replaces or self._is_orphan(name))
+                },
+            )
+            if commit.is_empty(there):
+                return {}
+            stamp = round(clock.now().timestamp() * 1000)
+            actions = list(commit.actions(there, log.app_id, writer.epoch, stamp))
+            version = there.version + 1
+            if log.commit(version, actions, commit.names(there)):
+                if version and version % COMMITS_BETWEEN == 0:
+                    self._sum_up(table, log)
+                return commit.removed
+        raise TransientError(
+            f"table '{table}': others write to it all the time",
+            hint="the next try begins anew; look who else writes to the table",
+        )
+
+    def _is_orphan(self, name: str) -> bool:
+        load = load_of(name, self.mirror.writer.pipeline)
+        return load is not None and load not in self.complete
+
+    def _sum_up(self, table: str, log: DeltaLog) -> None:
+        """Writes a checkpoint, and removes files of ours that no version of a week names."""
+        there: Snapshot = log.snapshot()
+        kept = {*there.files, *log.checkpoint()}
+        oldest = clock.now().timestamp() - KEPT_SECONDS
+        for name in list(self.mirror.names(table)):
+            load = load_of(name, self.mirror.writer.pipeline)
+            if load is not None and name not in kept and float(load) < oldest:
+                self.mirror.remove(f"{table}/{name}")
+
+    def _require_no_plain_files(self, table: str) -> None:
+        """Checks that no complete load left files here, which no log names."""
+        for name in self.mirror.names(table):
+            if load_of(name, self.mirror.writer.pipeline) in self.complete:
+                raise TerminalError(
+                    f"table '{table}' is plain Parquet files there, which a Delta table would "
+                    "leave out",
+                    hint="set table_format of the connection to parquet, or load into a new "
+                    "dataset",
+                )
+
+    def log(self, table: str) -> DeltaLog:
+        return DeltaLog(self.mirror, table, self.folder, f"etlfabric/{self.mirror.writer.pipeline}")

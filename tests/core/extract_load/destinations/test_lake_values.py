@@ -1,0 +1,51 @@
+"""Values of PostgreSQL arrive in files of a bucket as they are, or the load says why not."""
+
+from pathlib import Path
+
+import pytest
+
+from etlfabric_core.errors import TerminalError
+from tests.core.extract_load.destinations.test_fidelity import REFUSED, VALUES, columns_of, there
+from tests.destinations import load, load_plan
+from tests.lakes import LakeTarget
+from tests.loading import Warehouse
+
+
+@pytest.mark.feature("B5", "C3")
+def test_values_arrive_as_they_are(lake: LakeTarget, warehouse: Warehouse, tmp_path: Path) -> None:
+    warehouse.execute(f"create table edges (id int, {columns_of(VALUES)})")
+    places = ", ".join(["%s"] * len(VALUES))
+    warehouse.execute(f"insert into edges values (1, {places})", [v for _, v, _ in VALUES])
+    warehouse.execute("insert into edges (id) values (2)")
+    warehouse.execute(f"grant select on edges to {warehouse.role}")
+    rows = there(lake, warehouse, tmp_path)
+    for (type_, given, wanted), found in zip(VALUES, rows[0][1:], strict=False):
+        assert (type(found), found) == (type(wanted), wanted), (type_, given[:40])
+    assert set(rows[1][1 : len(VALUES) + 1]) == {None}
+
+
+@pytest.mark.feature("B5", "C3")
+def test_what_cannot_be_held_is_refused(
+    lake: LakeTarget, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    refused = [(type_, value) for type_, value, is_held in REFUSED if not is_held]
+    for type_, value in refused:
+        warehouse.execute(f"drop table if exists edges; create table edges (id int, v {type_})")
+        warehouse.execute("insert into edges values (1, %s)", [value])
+        warehouse.execute(f"grant select on edges to {warehouse.role}")
+        with pytest.raises(TerminalError, match="column 'v': a value"):
+            there(lake, warehouse, tmp_path)
+    assert lake.keys("edges/") == []
+
+
+@pytest.mark.feature("B5", "X3")
+def test_rows_are_counted_on_both_sides(
+    lake: LakeTarget, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    warehouse.execute("create table edges as select generate_series(1, 5) as id")
+    warehouse.execute(f"grant select on edges to {warehouse.role}")
+    edges = {"name": "edges", "write_disposition": "replace", "verify_count": True}
+    plan = load_plan(lake, warehouse.endpoint(schema=warehouse.dataset), edges)
+    for epoch in (1, 2):
+        done = load(tmp_path, plan, epoch=epoch).tables[0]
+        assert (done.source_rows, done.target_rows) == (5, 5)
