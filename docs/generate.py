@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from etlfabric_core.access.permissions import ROLE_PERMISSIONS, Permission
 from etlfabric_core.connectors import CONNECTORS
-from etlfabric_core.connectors.loading import LoadAbility
+from etlfabric_core.connectors.loading import LoadAbility, Loading
 from etlfabric_core.connectors.record import Ability, Connector
 from etlfabric_core.extract_load import destinations, sources
 from etlfabric_core.graph.kinds import KINDS
@@ -85,16 +85,23 @@ def _destinations() -> str:
     head = ["connector", "writes", "merges by", *LoadAbility, "a row arrives"]
     rows = [
         [
-            connector.label,
+            label,
             ", ".join(sorted(loading.dispositions)),
             ", ".join(sorted(loading.strategies)),
             *("yes" if ability in loading.abilities else "" for ability in LoadAbility),
             loading.guarantee,
         ]
         for connector in CONNECTORS.values()
-        if (loading := connector.loading)
+        for label, loading in _loadings(connector)
     ]
     return _table(head, rows)
+
+
+def _loadings(connector: Connector) -> Iterator[tuple[str, Loading]]:
+    if connector.loading:
+        yield connector.label, connector.loading
+    for one in connector.loading_when:
+        yield f"{connector.label}, `{one.field}` {one.value}", one.loading
 
 
 def _modules(package: ModuleType) -> Iterator[str]:

@@ -17,12 +17,21 @@ class LoadingOut(Answer):
     guarantee: Guarantee
 
 
+class LoadingWhenOut(Answer):
+    """What it does instead where a field of a connection's config has this value."""
+
+    field: str
+    value: str
+    loading: LoadingOut
+
+
 class ConnectorOut(Answer):
     """A connector: which side it can be, and the JSON Schemas of its config and secrets.
 
     `resource_options` is that of the `options` of a pipeline's resource.
-    `abilities` are what it does as a source, `loading` as a destination; `extra` names drivers
-    that the operator may still have to install.
+    `abilities` are what it does as a source, `loading` as a destination unless `loading_when` has
+    something else for the connection's config; `extra` names drivers that the operator may still
+    have to install.
     """
 
     name: str
@@ -32,6 +41,7 @@ class ConnectorOut(Answer):
     files: bool
     abilities: list[str]
     loading: LoadingOut | None
+    loading_when: list[LoadingWhenOut]
     extra: str | None
     config: dict[str, Any]
     secrets: dict[str, Any]

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.datamodels.registry import ConnectorOut, KindOut, LoadingOut, RoleOut
+from api.datamodels.registry import ConnectorOut, KindOut, LoadingOut, LoadingWhenOut, RoleOut
 from api.deps import PrincipalDep
 from api.errors import errors
 from etlfabric_core.access.permissions import ROLE_PERMISSIONS
@@ -27,6 +27,10 @@ async def connectors(principal: PrincipalDep) -> list[ConnectorOut]:
             files=connector.files,
             abilities=sorted(connector.abilities),
             loading=_loading(connector.loading),
+            loading_when=[
+                LoadingWhenOut(field=one.field, value=one.value, loading=_shown(one.loading))
+                for one in connector.loading_when
+            ],
             extra=connector.extra,
             config=connector.config.model_json_schema(),
             secrets=connector.secrets.model_json_schema(),
@@ -37,8 +41,10 @@ async def connectors(principal: PrincipalDep) -> list[ConnectorOut]:
 
 
 def _loading(loading: Loading | None) -> LoadingOut | None:
-    if loading is None:
-        return None
+    return _shown(loading) if loading else None
+
+
+def _shown(loading: Loading) -> LoadingOut:
     return LoadingOut(
         dispositions=sorted(loading.dispositions),
         strategies=sorted(loading.strategies),

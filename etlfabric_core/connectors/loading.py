@@ -36,6 +36,15 @@ class Loading:
     guarantee: Guarantee
 
 
+@dataclass(frozen=True)
+class LoadingWhen:
+    """How a connector is loaded into where a field of a connection's config has this value."""
+
+    field: str
+    value: str
+    loading: Loading
+
+
 _BY_REPLACING = frozenset({MergeStrategy.DELETE_INSERT, MergeStrategy.SCD2})
 _OF_POSTGRESQL = {
     LoadAbility.DELETES,
@@ -61,5 +70,11 @@ FILES = Loading(
     frozenset({WriteDisposition.APPEND, WriteDisposition.REPLACE}),
     frozenset(),
     frozenset({LoadAbility.COUNT}),
+    Guarantee.AT_LEAST_ONCE,
+)
+LAKES = Loading(
+    _NO_INSERT,
+    frozenset({MergeStrategy.DELETE_INSERT, MergeStrategy.UPSERT}),
+    frozenset({LoadAbility.COUNT, LoadAbility.CONTRACT}),
     Guarantee.AT_LEAST_ONCE,
 )

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from etlfabric_core.connectors.loading import Loading
+from etlfabric_core.connectors.loading import Loading, LoadingWhen
 from etlfabric_core.errors import InvalidConfig, Problem
 from etlfabric_core.extract_load.plan import Endpoint
 
@@ -204,9 +204,10 @@ class Connector:
     `hosts_of(config)` are the hosts that requests go to, the source's own first: they are looked
     up and checked. `resource_options` checks the `options` of a pipeline's resource.
     `abilities` are those to select, unless the record says otherwise. `loading` is how a
-    destination is loaded into; with `keeps_database` the platform keeps a file for it. `extra`
-    names the drivers that have to be installed with `pip install 'etlfabric[extra]'`. `consent` is
-    how a person signs in instead of a secret that is typed in.
+    destination is loaded into, `loading_when` where a field of its config makes it another way;
+    with `keeps_database` the platform keeps a file for it. `extra` names the drivers that have to
+    be installed with `pip install 'etlfabric[extra]'`. `consent` is how a person signs in instead
+    of a secret that is typed in.
     """
 
     name: str
@@ -224,10 +225,16 @@ class Connector:
     resource_options: type[ConnectorModel] | None = None
     abilities: frozenset[Ability] = SELECTING
     loading: Loading | None = None
+    loading_when: tuple[LoadingWhen, ...] = ()
     keeps_database: bool = False
     extra: str | None = None
     consent: Consent | None = None
     proof: Proof = Proof.REAL
+
+    def loading_of(self, config: Mapping[str, Any]) -> Loading | None:
+        """How a connection with this config is loaded into; None: it cannot be."""
+        special = (one for one in self.loading_when if config.get(one.field) == one.value)
+        return next((one.loading for one in special), self.loading)
 
 
 def parse(model: type[Model], values: Mapping[str, Any]) -> Model:

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, model_validator
 from etlfabric_core.connectors.browse import whole_list
 from etlfabric_core.connectors.csv import CsvDialect
 from etlfabric_core.connectors.files import JsonOptions, tested
-from etlfabric_core.connectors.loading import FILES
+from etlfabric_core.connectors.loading import FILES, LAKES, LoadingWhen
 from etlfabric_core.connectors.record import (
     Connector,
     ConnectorModel,
@@ -227,4 +227,5 @@ S3 = Connector(
     resource_options=FileOptions,
     hosts_of=hosts_of,
     loading=FILES,
+    loading_when=(LoadingWhen("table_format", TableFormat.DELTA, LAKES),),
 )

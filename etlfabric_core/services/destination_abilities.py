@@ -1,6 +1,7 @@
 """A pipeline asks nothing of its destination that the connector cannot do."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from etlfabric_core.connectors.loading import LoadAbility, Loading
 from etlfabric_core.connectors.record import Connector
@@ -16,13 +17,13 @@ WORDS = {
 }
 
 
-def require(connector: Connector, config: PipelineConfig) -> None:
-    """Checks a configuration against what its destination does.
+def require(connector: Connector, endpoint: Mapping[str, Any], config: PipelineConfig) -> None:
+    """Checks a configuration against what its destination does; `endpoint` is the latter's own.
 
     Raises:
         InvalidConfig: it asks for more; one problem per field.
     """
-    loading = connector.loading
+    loading = connector.loading_of(endpoint)
     if loading is None:
         return  # its direction is refused elsewhere
     problems = [
@@ -75,7 +76,7 @@ def _needed(resource: ResourceConfig) -> Iterator[LoadAbility]:
         yield LoadAbility.COUNT
     if resource.contract != SchemaContract():
         yield LoadAbility.CONTRACT
-    if resource.on_bad_row == "quarantine":
+    if resource.has_quarantine:
         yield LoadAbility.QUARANTINE
 
 

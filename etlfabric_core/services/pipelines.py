@@ -174,7 +174,8 @@ async def _check_abilities(session: AsyncSession, node: Node) -> None:
     config = PipelineConfig.model_validate(node.config)
     source_abilities.require(get_connector(source.connector), config)
     destination = await get_owned(session, Connection, node.destination_connection_id or 0)
-    destination_abilities.require(get_connector(destination.connector), config)
+    connector = get_connector(destination.connector)
+    destination_abilities.require(connector, destination.config, config)
     databases.require_writable(destination)
 
 

@@ -62,6 +62,50 @@ async def test_what_a_destination_cannot_do_is_refused(
     assert (await client.patch(path, json=changed, headers=version)).status_code == 422
 
 
+BUCKET = {"bucket": "a-bucket", "endpoint_url": "http://127.0.0.1:9"}
+LAKE = {"name": "Lake", "connector": "s3", "direction": "both"}
+MERGE = {"config": {"resources": [KEYED], "schema_changes": "hold"}}
+DISCARD = {**KEYED, "contract": {"columns": "discard_row"}}
+
+
+@pytest.mark.feature("B5")
+async def test_what_a_bucket_can_do_depends_on_its_format(make_org: Any) -> None:
+    client = await make_org()
+    workflow, files = await main_workflow(client), await source(client)
+    answers = []
+    for format_ in ("parquet", "delta"):
+        config = BUCKET | {"table_format": format_}
+        body = LAKE | {"name": format_, "config": config}
+        connection = await client.post(f"{API}/connections", json=body)
+        assert connection.status_code == 201, connection.text
+        to = {"destination_connection_id": connection.json()["id"]}
+        pipeline = pipeline_body(workflow, files, name=format_) | to
+        answers.append(await client.post(f"{API}/pipelines", json=pipeline | MERGE))
+    refused, made = answers
+    assert refused.status_code == 422, refused.text
+    place = "config.resources.0.write_disposition"
+    assert fields(refused) == {place, "config.schema_changes"}
+    assert made.status_code == 201, made.text
+    rejects = await client.post(
+        f"{API}/pipelines", json=pipeline | {"config": {"resources": [DISCARD]}, "name": "x"}
+    )
+    assert fields(rejects) == {"config.resources.0.on_bad_row"}, rejects.text
+    body = LAKE | {"name": "x", "config": BUCKET | {"table_format": "hudi"}}
+    assert (await client.post(f"{API}/connections", json=body)).status_code == 422
+
+
+@pytest.mark.feature("B5")
+async def test_the_registry_says_what_each_format_does(make_org: Any) -> None:
+    client = await make_org()
+    shown = (await client.get(f"{API}/registry/connectors")).json()
+    (s3,) = [one for one in shown if one["name"] == "s3"]
+    (when,) = s3["loading_when"]
+    assert (when["field"], when["value"]) == ("table_format", "delta")
+    assert "merge" in when["loading"]["dispositions"]
+    assert "merge" not in s3["loading"]["dispositions"]
+    assert s3["config"]["$defs"]["TableFormat"]["enum"] == ["parquet", "delta"]
+
+
 @pytest.mark.feature("B5", "B10")
 async def test_the_platform_keeps_a_database_for_the_organization_alone(
     app: FastAPI, two_orgs: Any

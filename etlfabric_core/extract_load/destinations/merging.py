@@ -6,6 +6,7 @@ from typing import Any
 from dlt.destinations.job_client_impl import SqlJobClientWithStagingDataset
 
 from etlfabric_core.errors import TerminalError
+from etlfabric_core.extract_load.destinations.keys import not_unique, without_value
 from etlfabric_core.extract_load.source_table import INSERT_HINT
 
 EXAMPLES = 3  # of keys in a message
@@ -54,11 +55,7 @@ class KeyedMerges(SqlJobClientWithStagingDataset):  # type: ignore[misc]
             query = f"select count(*) from {staged} where {empty}"  # noqa: S608
             rows = self.sql_client.execute_sql(query)[0][0]
         if rows:
-            raise TerminalError(
-                f"resource '{table['name']}', primary_key: {rows} rows have no value in "
-                f"({', '.join(keys)})",
-                hint="choose columns that are never empty, or correct the rows at the source",
-            )
+            raise without_value(table["name"], keys, rows)
 
     def _require_unique_key(self, table: Any, keys: Sequence[str]) -> None:
         """dlt would keep one row of each key and drop the others without a word."""
@@ -71,8 +68,4 @@ class KeyedMerges(SqlJobClientWithStagingDataset):  # type: ignore[misc]
             )
         if doubled and doubled[0][0]:
             count, rows = doubled[0]
-            raise TerminalError(
-                f"resource '{table['name']}', primary_key: ({', '.join(keys)}) is not unique: "
-                f"{rows} rows share {count} keys",
-                hint="name more columns, so that together they tell every row apart",
-            )
+            raise not_unique(table["name"], keys, rows, count)

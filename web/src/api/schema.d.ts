@@ -3034,8 +3034,9 @@ export interface components {
          * @description A connector: which side it can be, and the JSON Schemas of its config and secrets.
          *
          *     `resource_options` is that of the `options` of a pipeline's resource.
-         *     `abilities` are what it does as a source, `loading` as a destination; `extra` names drivers
-         *     that the operator may still have to install.
+         *     `abilities` are what it does as a source, `loading` as a destination unless `loading_when` has
+         *     something else for the connection's config; `extra` names drivers that the operator may still
+         *     have to install.
          */
         ConnectorOut: {
             /** Abilities */
@@ -3055,6 +3056,8 @@ export interface components {
             /** Label */
             label: string;
             loading: components["schemas"]["LoadingOut"] | null;
+            /** Loading When */
+            loading_when: components["schemas"]["LoadingWhenOut"][];
             /** Name */
             name: string;
             /** Resource Options */
@@ -3782,6 +3785,17 @@ export interface components {
             guarantee: components["schemas"]["Guarantee"];
             /** Strategies */
             strategies: components["schemas"]["MergeStrategy"][];
+        };
+        /**
+         * LoadingWhenOut
+         * @description What it does instead where a field of a connection's config has this value.
+         */
+        LoadingWhenOut: {
+            /** Field */
+            field: string;
+            loading: components["schemas"]["LoadingOut"];
+            /** Value */
+            value: string;
         };
         /**
          * LogLineOut

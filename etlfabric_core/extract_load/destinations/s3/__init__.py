@@ -6,14 +6,16 @@ moment readers of a replaced table see both, and of a load that was killed they 
 the next one takes them out.
 
 **delta**: the files that the table's Delta log names. A load changes each of its tables in one
-commit, so readers see the table before it or after it; what a killed load committed leaves, and
-its rows come back, in commits of the next one. A commit says which try of the pipeline made it
-and is only written where its number is free, so an older try that still runs cannot commit after a
-newer one has. New columns are added; a column of another type fails the load before it reads a
-row. Every tenth commit brings a checkpoint, and takes away files that no version of the last week
-names; the log itself stays as it is. It takes the extra `etlfabric[delta]` and a storage that
-honours `If-None-Match`, which is checked; tables with partitions, deletion vectors, column
-mapping or conditions of columns are left alone. A dataset keeps the format that it began with.
+commit, so readers see the table before it or after it; what a killed load appended leaves, and its
+rows come back, in commits of the next one. A merge brings every file of the table over, one after
+the other, and writes those anew that hold a key that comes; only files of the pipeline itself are
+merged into. A commit says which try of the pipeline made it, and is only written where its number
+is free, so an older try that still runs cannot commit after a newer one has. New columns are
+added; a column of another type fails the load before it reads a row. Every tenth commit brings a
+checkpoint, and takes away files that no version of the last week names; the log itself stays as it
+is. It takes the extra `etlfabric[delta]` and a storage that honours `If-None-Match`, which is
+checked; tables with partitions, deletion vectors, column mapping or conditions of columns are left
+alone. A dataset keeps the format that it began with.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +25,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
+from etlfabric_core.connectors.loading import FILES, Loading
 from etlfabric_core.connectors.record import parse
-from etlfabric_core.connectors.s3 import S3Config, TableFormat, require_format
+from etlfabric_core.connectors.s3 import S3, S3Config, TableFormat, require_format
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.destinations.s3.delta import DeltaTables
 from etlfabric_core.extract_load.destinations.s3.files import Tables
@@ -40,7 +43,7 @@ from etlfabric_core.extract_load.lease import LeaseKeeper
 from etlfabric_core.extract_load.plan import LoadPlan
 from etlfabric_core.extract_load.planned_table import PlannedTable
 from etlfabric_core.extract_load.typed import Holds
-from etlfabric_core.graph.resources import ResourceConfig
+from etlfabric_core.graph.resources import ResourceConfig, WriteDisposition
 
 HOLDS = Holds(digits=38)
 INIT = "init"  # where dlt says which version of its layout this is
@@ -53,6 +56,7 @@ class S3Destination:
     mirror: Mirror
     folder: Path
     tables: Tables
+    loading: Loading
 
     @property
     def writer(self) -> Writer:
@@ -100,8 +104,21 @@ class S3Destination:
 
     def on_its_path(self, table: PlannedTable, folder: Path) -> PlannedTable:
         """See `Destination`."""
+        self._require_possible(table.config)
         self.tables.require_fit(table)
         return replace(table, holds=self.holds)
+
+    def _require_possible(self, asked: ResourceConfig) -> None:
+        """The format of a connection may have changed since a pipeline was saved."""
+        how, strategy = asked.write_disposition, asked.merge_strategy
+        is_merged = how is WriteDisposition.MERGE
+        possible = self.loading.strategies if is_merged else self.loading.dispositions
+        if (strategy if is_merged else how) not in possible:
+            raise TerminalError(
+                f"table '{asked.name}': its format there cannot {how}",
+                hint="set table_format of the connection to what it was, or how the table is "
+                "written to another way",
+            )
 
     def is_compared(self, resource: ResourceConfig, table: str) -> bool:
         """Files have no keys."""
@@ -161,7 +178,8 @@ def open_destination(plan: LoadPlan, lease: LeaseKeeper) -> Iterator[S3Destinati
     mirror.take_over()
     with TemporaryDirectory(prefix="etlfabric-files-") as folder:
         tables = _tables(table_format, mirror, Path(folder) / "logs")
-        yield S3Destination(mirror, Path(folder) / plan.dataset, tables)
+        loading = S3.loading_of(plan.destination.config) or FILES
+        yield S3Destination(mirror, Path(folder) / plan.dataset, tables, loading)
 
 
 def _tables(table_format: TableFormat, mirror: Mirror, logs: Path) -> Tables:

@@ -1,14 +1,15 @@
 """dlt's file destination, written to a folder first and brought to the bucket when it is whole."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dlt.common.schema.utils import get_columns_names_with_prop
 from dlt.destinations import filesystem
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 
-from etlfabric_core.extract_load.destinations.s3.files import LAYOUT, Tables
+from etlfabric_core.extract_load.destinations.s3.files import LAYOUT, Arrival, Tables
 from etlfabric_core.extract_load.destinations.s3.mirror import LOADS, STATES, Mirror
 from etlfabric_core.extract_load.destinations.writer import LoadGuard
 
@@ -26,8 +27,10 @@ class Passage:
     guard: LoadGuard
     replaced: set[str] = field(default_factory=set)
 
-    def publish(self, load_id: str) -> None:
+    def publish(self, load_id: str, keys: Mapping[str, Sequence[str]]) -> None:
         """Brings everything over; what makes the load count comes last.
+
+        `keys` are those of the tables that are merged into.
 
         Raises:
             FencedError: another try has taken over.
@@ -43,7 +46,7 @@ class Passage:
         for name in names:
             if name not in marks:
                 self.mirror.upload(self.folder, name)
-        self._show(f"{self.mirror.writer.pipeline}.{load_id}.")
+        self._show(f"{self.mirror.writer.pipeline}.{load_id}.", keys)
         self._require_ours()
         for name in marks:
             self.mirror.upload(self.folder, name)
@@ -53,13 +56,13 @@ class Passage:
         self.guard.lease.check()
         self.mirror.require_current()
 
-    def _show(self, beginning: str) -> None:
+    def _show(self, beginning: str, keys: Mapping[str, Sequence[str]]) -> None:
         """Makes the files that begin so part of their tables, and counts them there."""
         files = sorted(self.folder.glob(f"*/{beginning}*.parquet"))
         for table in sorted({*self.replaced, *(file.parent.name for file in files)}):
             self.guard.lease.check()
             new = [file for file in files if file.parent.name == table]
-            self.tables.show(table, new, replaces=table in self.replaced)
+            self.tables.show(table, Arrival(new, table in self.replaced, keys.get(table, ())))
             self.guard.count(table, self.tables.rows(table, beginning))
 
 
@@ -78,7 +81,9 @@ class PublishingClient(FilesystemClient):  # type: ignore[misc]
         for folder in (LOADS, STATES):  # dlt makes them for a new schema only
             (self.passage.folder / folder).mkdir(parents=True, exist_ok=True)
         super().complete_load(load_id)
-        self.passage.publish(load_id)
+        merged = (one for one in self.schema.data_tables() if one["write_disposition"] == "merge")
+        keys = {one["name"]: get_columns_names_with_prop(one, "primary_key") for one in merged}
+        self.passage.publish(load_id, keys)
 
 
 class PublishingFiles(filesystem):  # type: ignore[misc]
@@ -100,6 +105,8 @@ class PublishingFiles(filesystem):  # type: ignore[misc]
         capabilities.preferred_loader_file_format = "parquet"
         capabilities.supported_loader_file_formats = ["parquet"]
         capabilities.loader_file_format_selector = None
+        capabilities.supported_merge_strategies = []  # then it brings the files, and we merge
+        capabilities.merge_strategies_selector = None
         return capabilities
 
     @property

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +11,19 @@ from etlfabric_core.extract_load.planned_table import PlannedTable
 from etlfabric_core.files.objects import StoredObject
 
 LAYOUT = "{table_name}/{schema_name}.{load_id}.{file_id}.{ext}"  # dlt's schema is the pipeline
-NAME = re.compile(r"([^./]+)\.(\d+\.\d+)\.[^./]+\.parquet")
+NAME = re.compile(r"([\w-]+)\.(\d+\.\d+)\.[\w-]+\.parquet", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Files of a load for one table, which are in the bucket.
+
+    They are added, or they replace all that is there, or what has the same `keys`.
+    """
+
+    files: Sequence[Path]
+    replaces: bool = False
+    keys: Sequence[str] = ()
 
 
 class Tables(Protocol):
@@ -33,8 +46,8 @@ class Tables(Protocol):
     def take_out(self, table: str) -> int:
         """Takes out what unfinished loads appended; returns how many rows it were."""
 
-    def show(self, table: str, files: Sequence[Path], *, replaces: bool) -> None:
-        """Makes files of a load, which are in the bucket, part of their table.
+    def show(self, table: str, arrival: Arrival) -> None:
+        """Makes files part of their table.
 
         Raises:
             FencedError: another try has taken over.

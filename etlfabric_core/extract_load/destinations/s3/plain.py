@@ -1,11 +1,10 @@
 """Tables that are all Parquet files of a folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from etlfabric_core.errors import TerminalError
-from etlfabric_core.extract_load.destinations.s3.files import load_of, rows_of
+from etlfabric_core.extract_load.destinations.s3.files import Arrival, load_of, rows_of
 from etlfabric_core.extract_load.destinations.s3.mirror import Mirror
 from etlfabric_core.extract_load.planned_table import PlannedTable
 
@@ -41,11 +40,11 @@ class PlainTables:
                 self.mirror.remove(f"{table}/{name}")
         return removed
 
-    def show(self, table: str, files: Sequence[Path], *, replaces: bool) -> None:
+    def show(self, table: str, arrival: Arrival) -> None:
         """See `Tables`. Files that are replaced go one by one, after the new ones are there."""
-        if not replaces:
+        if not arrival.replaces:
             return
-        new = {file.name for file in files}
+        new = {file.name for file in arrival.files}
         for name in list(self.mirror.names(table)):
             if name not in new:
                 self.mirror.remove(f"{table}/{name}")

@@ -25,6 +25,29 @@ def test_values_arrive_as_they_are(lake: LakeTarget, warehouse: Warehouse, tmp_p
 
 
 @pytest.mark.feature("B5", "C3")
+@pytest.mark.parametrize("lake", ["delta"], indirect=True)
+def test_values_stay_as_they_are_when_their_file_is_written_anew(
+    lake: LakeTarget, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    warehouse.execute(f"create table edges (id int, {columns_of(VALUES)})")
+    places = ", ".join(["%s"] * len(VALUES))
+    warehouse.execute(f"insert into edges values (1, {places})", [v for _, v, _ in VALUES])
+    warehouse.execute("insert into edges (id) values (2)")
+    warehouse.execute(f"grant select on edges to {warehouse.role}")
+    merge = {"write_disposition": "merge", "primary_key": ["id"]}
+    there(lake, warehouse, tmp_path, **merge)
+    names = {*lake.keys("edges/")}
+    warehouse.execute("delete from edges where id = 1")
+    plan = load_plan(lake, warehouse.endpoint(schema=warehouse.dataset), {"name": "edges", **merge})
+    load(tmp_path, plan, epoch=2)
+    rows = lake.execute("select * from edges order by id")
+    assert [row[0] for row in rows] == [1, 2]
+    assert {*lake.keys("edges/")} > names, "files are kept for a week"
+    for (type_, given, wanted), found in zip(VALUES, rows[0][1:], strict=False):
+        assert (type(found), found) == (type(wanted), wanted), (type_, given[:40])
+
+
+@pytest.mark.feature("B5", "C3")
 def test_what_cannot_be_held_is_refused(
     lake: LakeTarget, warehouse: Warehouse, tmp_path: Path
 ) -> None:

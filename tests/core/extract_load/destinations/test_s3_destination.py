@@ -154,6 +154,16 @@ def test_nothing_is_written_beside_the_prefix(lake: LakeTarget, tmp_path: Path) 
 
 
 @pytest.mark.feature("B5")
+@pytest.mark.parametrize("lake", ["parquet"], indirect=True)
+def test_plain_files_are_not_merged_into(lake: LakeTarget, tmp_path: Path) -> None:
+    """The format of the connection was changed after the pipeline was saved."""
+    bucket = Bucket(lake, tmp_path, write_disposition="merge", primary_key=["id"])
+    with pytest.raises(TerminalError, match="cannot merge"):
+        bucket.load(FIRST)
+    assert lake.keys("t/") == []
+
+
+@pytest.mark.feature("B5")
 def test_a_dataset_keeps_its_format(lake: LakeTarget, tmp_path: Path) -> None:
     Bucket(lake, tmp_path).load(FIRST)
     other = "parquet" if lake.table_format == "delta" else "delta"

@@ -15,7 +15,9 @@ export const useLoading = () => useContext(LoadingContext);
 /** What is possible at a destination; none chosen means the managed warehouse. */
 export function loadingOf(destination: string, known: Connection[], list: Connector[]): Loading | null {
   const chosen = known.find(({ id, managed }) => (destination ? String(id) === destination : managed));
-  return list.find(({ name }) => name === chosen?.connector)?.loading ?? null;
+  const connector = list.find(({ name }) => name === chosen?.connector);
+  const special = connector?.loading_when.find(({ field, value }) => chosen?.config[field] === value);
+  return special?.loading ?? connector?.loading ?? null;
 }
 
 export function useLoadingOf(destination: string) {

@@ -4,9 +4,11 @@ A commit is an object that is written only if its number is still free. It says 
 pipeline wrote it, so an older try finds itself overtaken in the very place where it would write.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from etlfabric_core import clock
 from etlfabric_core.errors import TerminalError, TransientError
@@ -19,8 +21,9 @@ from etlfabric_core.extract_load.destinations.s3.delta.columns import (
     word,
 )
 from etlfabric_core.extract_load.destinations.s3.delta.log import DeltaLog
+from etlfabric_core.extract_load.destinations.s3.delta.merging import Merge
 from etlfabric_core.extract_load.destinations.s3.delta.snapshot import DataFile, Snapshot
-from etlfabric_core.extract_load.destinations.s3.files import load_of, rows_of
+from etlfabric_core.extract_load.destinations.s3.files import Arrival, load_of, rows_of
 from etlfabric_core.extract_load.destinations.s3.mirror import Mirror
 from etlfabric_core.extract_load.destinations.writer import FencedError
 from etlfabric_core.extract_load.planned_table import PlannedTable
@@ -29,6 +32,9 @@ from etlfabric_core.extract_load.typed import Holds, typed
 TRIES = 20  # to be the next of several writers
 COMMITS_BETWEEN = 10  # checkpoints
 KEPT_SECONDS = 7 * 24 * 3600  # files that no version of that time names
+
+Files = Mapping[str, DataFile]
+Changed = Callable[[Files], tuple[Files, Files]]  # of those there: which go, what comes instead
 
 
 @dataclass(frozen=True)
@@ -57,19 +63,27 @@ class DeltaTables:
 
     def take_out(self, table: str) -> int:
         """See `Tables`."""
-        return sum(file.rows or 0 for file in self._commit(table, {}, {}, replaces=False).values())
+        removed = self._commit(table, {}, {}, partial(self._going, False))
+        return sum(file.rows or 0 for file in removed.values())
 
-    def show(self, table: str, files: Sequence[Path], *, replaces: bool) -> None:
+    def show(self, table: str, arrival: Arrival) -> None:
         """See `Tables`. One commit brings the new files and takes out those that go."""
         from pyarrow.parquet import read_metadata
 
         columns: dict[str, str] = {}
         new: dict[str, DataFile] = {}
-        for file in files:
+        for file in arrival.files:
             columns |= columns_of(file)
             if rows := int(read_metadata(file).num_rows):
                 new[file.name] = DataFile(file.stat().st_size, rows)
-        self._commit(table, new, columns, replaces=replaces)
+        if not (arrival.keys and new):
+            going = partial(self._going, arrival.replaces)
+            self._commit(table, new, columns, going)
+            return
+        with TemporaryDirectory(prefix="etlfabric-merge-") as folder:
+            merge = Merge(self.mirror, table, arrival.keys, arrival.files, Path(folder))
+            merge.require_keys()
+            self._commit(table, new, columns, merge.rewritten)
 
     def rows(self, table: str, beginning: str = "") -> int:
         """See `Tables`. Where the log names files, they are opened, not believed."""
@@ -85,7 +99,7 @@ class DeltaTables:
         return sum(rows_of(found[name]) for name in wanted)
 
     def _commit(
-        self, table: str, new: Mapping[str, DataFile], columns: Mapping[str, str], *, replaces: bool
+        self, table: str, new: Files, columns: Mapping[str, str], changed: Changed
     ) -> Mapping[str, DataFile]:
         """Commits what is not there yet; returns the files that it took out."""
         log, writer = self.log(table), self.mirror.writer
@@ -93,15 +107,10 @@ class DeltaTables:
             there = log.snapshot()
             if there.epoch is not None and there.epoch > writer.epoch:
                 raise FencedError
-            commit = Commit(
-                fields=joined(table, there.fields, columns),
-                added={name: file for name, file in new.items() if name not in there.files},
-                removed={
-                    name: file
-                    for name, file in there.files.items()
-                    if name not in new and (replaces or self._is_orphan(name))
-                },
-            )
+            coming = {name: file for name, file in new.items() if name not in there.files}
+            removed, instead = changed({k: v for k, v in there.files.items() if k not in new})
+            fields = joined(table, there.fields, columns)
+            commit = Commit(fields=fields, added={**coming, **instead}, removed=removed)
             if commit.is_empty(there):
                 return {}
             stamp = round(clock.now().timestamp() * 1000)
@@ -115,6 +124,10 @@ class DeltaTables:
             f"table '{table}': others write to it all the time",
             hint="the next try begins anew; look who else writes to the table",
         )
+
+    def _going(self, replaces: bool, there: Files) -> tuple[Files, Files]:
+        """What leaves a table that is not merged into; nothing comes instead."""
+        return {k: v for k, v in there.items() if replaces or self._is_orphan(k)}, {}
 
     def _is_orphan(self, name: str) -> bool:
         load = load_of(name, self.mirror.writer.pipeline)
@@ -131,9 +144,9 @@ class DeltaTables:
                 self.mirror.remove(f"{table}/{name}")
 
     def _require_no_plain_files(self, table: str) -> None:
-        """Checks that no complete load left files here, which no log names."""
+        """Checks that no file is here, which no log names, but those of loads that were cut off."""
         for name in self.mirror.names(table):
-            if load_of(name, self.mirror.writer.pipeline) in self.complete:
+            if name.endswith(".parquet") and not self._is_orphan(name):
                 raise TerminalError(
                     f"table '{table}' is plain Parquet files there, which a Delta table would "
                     "leave out",
