@@ -7,15 +7,15 @@ the next one takes them out.
 
 **delta**: the files that the table's Delta log names. A load changes each of its tables in one
 commit, so readers see the table before it or after it; what a killed load appended leaves, and its
-rows come back, in commits of the next one. A merge brings every file of the table over, one after
-the other, and writes those anew that hold a key that comes; only files of the pipeline itself are
-merged into. A commit says which try of the pipeline made it, and is only written where its number
-is free, so an older try that still runs cannot commit after a newer one has. New columns are
-added; a column of another type fails the load before it reads a row. Every tenth commit brings a
-checkpoint, and takes away files that no version of the last week names; the log itself stays as it
-is. It takes the extra `etlfabric[delta]` and a storage that honours `If-None-Match`, which is
-checked; tables with partitions, deletion vectors, column mapping or conditions of columns are left
-alone. A dataset keeps the format that it began with.
+rows come back, in commits of the next one; what it replaced or merged is done again. A merge brings
+every file of the table over, one after the other, and writes those anew that hold a key that comes;
+only files of the pipeline itself are merged into. A commit says which try of the pipeline made it,
+and is only written where its number is free, so an older try that still runs cannot commit after a
+newer one has. New columns are added; a column of another type fails the load before it reads a
+row. Every tenth commit brings a checkpoint, and takes away files that no version of the last week
+names; the log itself stays as it is. It takes the extra `etlfabric[delta]` and a storage that
+honours `If-None-Match`, which is checked; tables with partitions, deletion vectors, column mapping
+or conditions of columns are left alone. A dataset keeps the format that it began with.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

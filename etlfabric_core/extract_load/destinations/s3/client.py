@@ -9,7 +9,7 @@ from dlt.common.schema.utils import get_columns_names_with_prop
 from dlt.destinations import filesystem
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 
-from etlfabric_core.extract_load.destinations.s3.files import LAYOUT, Arrival, Tables
+from etlfabric_core.extract_load.destinations.s3.files import KEPT, LAYOUT, Arrival, Tables
 from etlfabric_core.extract_load.destinations.s3.mirror import LOADS, STATES, Mirror
 from etlfabric_core.extract_load.destinations.writer import LoadGuard
 
@@ -37,6 +37,10 @@ class Passage:
             TerminalError, TransientError: the bucket cannot be written.
         """
         self._require_ours()
+        beginning = f"{self.mirror.writer.pipeline}.{load_id}."
+        for table in {*keys, *self.replaced}:
+            for file in list((self.folder / table).glob(f"{beginning}*.parquet")):
+                file.rename(file.with_suffix(KEPT))
         names = [
             str(path.relative_to(self.folder))
             for path in sorted(self.folder.rglob("*"))
@@ -46,7 +50,7 @@ class Passage:
         for name in names:
             if name not in marks:
                 self.mirror.upload(self.folder, name)
-        self._show(f"{self.mirror.writer.pipeline}.{load_id}.", keys)
+        self._show(beginning, keys)
         self._require_ours()
         for name in marks:
             self.mirror.upload(self.folder, name)

@@ -11,7 +11,8 @@ from etlfabric_core.extract_load.planned_table import PlannedTable
 from etlfabric_core.files.objects import StoredObject
 
 LAYOUT = "{table_name}/{schema_name}.{load_id}.{file_id}.{ext}"  # dlt's schema is the pipeline
-NAME = re.compile(r"([\w-]+)\.(\d+\.\d+)\.[\w-]+\.parquet", re.ASCII)
+KEPT = ".kept.parquet"  # rows that took the place of others, which would be missing
+NAME = re.compile(r"([\w-]+)\.(\d+\.\d+)\.[\w-]+(\.kept)?\.parquet", re.ASCII)
 
 
 @dataclass(frozen=True)

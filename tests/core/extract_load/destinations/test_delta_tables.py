@@ -130,7 +130,7 @@ def test_a_merge_is_held_to_its_key(
 
 @pytest.mark.feature("B5", "C5")
 def test_a_killed_merge_keeps_what_it_wrote_anew(lake: LakeTarget, tmp_path: Path) -> None:
-    """Rows of complete loads that an unfinished one copied are not taken for its own."""
+    """Its rows took the place of others, so they stay until the merge is done again."""
     bucket = Bucket(lake, tmp_path, **MERGED)
     bucket.load(FIRST)
     done = bucket.load(SECOND)
@@ -138,10 +138,28 @@ def test_a_killed_merge_keeps_what_it_wrote_anew(lake: LakeTarget, tmp_path: Pat
     lake.remove(mark)
     bucket.spec |= {"write_disposition": "append", "primary_key": []}
     bucket.load("id,v\n7,g\n")
-    assert (1, "a") in bucket.rows()
+    assert bucket.rows() == [(1, "a"), (2, "B"), (3, "c"), (7, "g")]
+    bucket.load("id,v\n")
+    assert bucket.rows() == [(1, "a"), (2, "B"), (3, "c"), (7, "g")]
     bucket.spec |= MERGED
     bucket.load(SECOND)
     assert bucket.rows() == [(1, "a"), (2, "B"), (3, "c"), (7, "g")]
+
+
+@pytest.mark.feature("B5", "C5")
+def test_a_killed_replace_is_never_seen_empty(lake: LakeTarget, tmp_path: Path) -> None:
+    """Though the table was once appended to, whose unfinished loads are taken out."""
+    bucket = Bucket(lake, tmp_path)
+    bucket.load(FIRST)
+    bucket.spec["write_disposition"] = "replace"
+    done = bucket.load(SECOND)
+    (mark,) = [key for key in lake.keys("_dlt_loads/") if done.load_ids[0] in key]
+    lake.remove(mark)
+    assert bucket.load(SECOND).orphans_removed == 0
+    with lake.copied() as folder:
+        versions = [deltalake.DeltaTable(str(folder / "t"), version=n) for n in range(3)]
+        assert [one.to_pyarrow_table().num_rows for one in versions] == [2, 2, 2]
+    assert bucket.rows() == [(2, "B"), (3, "c")]
 
 
 @pytest.mark.feature("B5")

@@ -4,9 +4,9 @@ A commit is an object that is written only if its number is still free. It says 
 pipeline wrote it, so an older try finds itself overtaken in the very place where it would write.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,7 +23,7 @@ from etlfabric_core.extract_load.destinations.s3.delta.columns import (
 from etlfabric_core.extract_load.destinations.s3.delta.log import DeltaLog
 from etlfabric_core.extract_load.destinations.s3.delta.merging import Merge
 from etlfabric_core.extract_load.destinations.s3.delta.snapshot import DataFile, Snapshot
-from etlfabric_core.extract_load.destinations.s3.files import Arrival, load_of, rows_of
+from etlfabric_core.extract_load.destinations.s3.files import KEPT, Arrival, load_of, rows_of
 from etlfabric_core.extract_load.destinations.s3.mirror import Mirror
 from etlfabric_core.extract_load.destinations.writer import FencedError
 from etlfabric_core.extract_load.planned_table import PlannedTable
@@ -63,17 +63,16 @@ class DeltaTables:
 
     def take_out(self, table: str) -> int:
         """See `Tables`."""
-        removed = self._commit(table, {}, {}, partial(self._going, False))
+        removed = self._commit(table, {}, (), partial(self._going, False))
         return sum(file.rows or 0 for file in removed.values())
 
     def show(self, table: str, arrival: Arrival) -> None:
         """See `Tables`. One commit brings the new files and takes out those that go."""
         from pyarrow.parquet import read_metadata
 
-        columns: dict[str, str] = {}
+        columns = [columns_of(file) for file in arrival.files]
         new: dict[str, DataFile] = {}
         for file in arrival.files:
-            columns |= columns_of(file)
             if rows := int(read_metadata(file).num_rows):
                 new[file.name] = DataFile(file.stat().st_size, rows)
         if not (arrival.keys and new):
@@ -99,7 +98,7 @@ class DeltaTables:
         return sum(rows_of(found[name]) for name in wanted)
 
     def _commit(
-        self, table: str, new: Files, columns: Mapping[str, str], changed: Changed
+        self, table: str, new: Files, columns: Sequence[Mapping[str, str]], changed: Changed
     ) -> Mapping[str, DataFile]:
         """Commits what is not there yet; returns the files that it took out."""
         log, writer = self.log(table), self.mirror.writer
@@ -109,7 +108,7 @@ class DeltaTables:
                 raise FencedError
             coming = {name: file for name, file in new.items() if name not in there.files}
             removed, instead = changed({k: v for k, v in there.files.items() if k not in new})
-            fields = joined(table, there.fields, columns)
+            fields = reduce(partial(joined, table), columns, there.fields)
             commit = Commit(fields=fields, added={**coming, **instead}, removed=removed)
             if commit.is_empty(there):
                 return {}
@@ -130,6 +129,10 @@ class DeltaTables:
         return {k: v for k, v in there.items() if replaces or self._is_orphan(k)}, {}
 
     def _is_orphan(self, name: str) -> bool:
+        """What an unfinished load appended. Merges and replaces are done again, not undone."""
+        return self._is_unfinished(name) and not name.endswith(KEPT)
+
+    def _is_unfinished(self, name: str) -> bool:
         load = load_of(name, self.mirror.writer.pipeline)
         return load is not None and load not in self.complete
 
@@ -146,7 +149,7 @@ class DeltaTables:
     def _require_no_plain_files(self, table: str) -> None:
         """Checks that no file is here, which no log names, but those of loads that were cut off."""
         for name in self.mirror.names(table):
-            if name.endswith(".parquet") and not self._is_orphan(name):
+            if name.endswith(".parquet") and not self._is_unfinished(name):
                 raise TerminalError(
                     f"table '{table}' is plain Parquet files there, which a Delta table would "
                     "leave out",

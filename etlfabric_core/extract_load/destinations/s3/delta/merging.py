@@ -13,7 +13,7 @@ from uuid import uuid4
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.destinations import keys
 from etlfabric_core.extract_load.destinations.s3.delta.snapshot import DataFile
-from etlfabric_core.extract_load.destinations.s3.files import load_of
+from etlfabric_core.extract_load.destinations.s3.files import KEPT, load_of
 from etlfabric_core.extract_load.destinations.s3.mirror import Mirror
 
 # It reads files that we name, and nothing that a file could name.
@@ -103,7 +103,7 @@ class Merge:
         rows = _copied(old, new, {row[0] for row in leaving})
         pipeline = self.mirror.writer.pipeline
         load = load_of(name, pipeline)
-        renamed = f"{pipeline}.{load}.{uuid4().hex}.parquet"  # its rows are still that load's
+        renamed = f"{pipeline}.{load}.{uuid4().hex}{KEPT}"  # its rows are still that load's
         if rows:
             with new.open("rb") as body:
                 self.mirror.write(f"{self.table}/{renamed}", body)
