@@ -289,6 +289,6 @@ CLICKHOUSE = Connector(
     test=test,
     browse=whole_list(list_tables, list_columns),
     endpoint_fields=("host", "port", "native_port", "tls"),
-    loading=loading.TABLES,
+    loading=loading.TABLES_BY_PREFIX,
     proof=Proof.CONTRACT,
 )

@@ -1,8 +1,10 @@
 """What connectors do as destinations, as data: a pipeline that asks for more is not saved."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.graph.resources import MergeStrategy, WriteDisposition
 
 
@@ -26,14 +28,29 @@ class Guarantee(StrEnum):
     AT_LEAST_ONCE = "at least once"
 
 
+# From an endpoint, a dataset and a table that was loaded there to what its reader calls it.
+SourceOf = Callable[[Endpoint, str, str], str]
+
+
+def in_schema(endpoint: Endpoint, dataset: str, table: str) -> str:
+    """Where a dataset is a schema."""
+    return f"{dataset}.{table}"
+
+
+def by_prefix(endpoint: Endpoint, dataset: str, table: str) -> str:
+    """Where a dataset is what the names of its tables begin with."""
+    return f"{dataset}___{table}"
+
+
 @dataclass(frozen=True)
 class Loading:
-    """How a connector is loaded into."""
+    """How a connector is loaded into; `source` is what its reader calls a loaded table."""
 
     dispositions: frozenset[WriteDisposition]
     strategies: frozenset[MergeStrategy]
     abilities: frozenset[LoadAbility]
     guarantee: Guarantee
+    source: SourceOf = in_schema
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,7 @@ TABLES_OF_A_FILE = Loading(
 )
 TABLES_WITH_ROW_LOCKS = Loading(_NO_INSERT, _BY_REPLACING, _TABLES, Guarantee.EXACTLY_ONCE)
 TABLES = Loading(_NO_INSERT, _BY_REPLACING, _TABLES, Guarantee.AT_LEAST_ONCE)
+TABLES_BY_PREFIX = replace(TABLES, source=by_prefix)
 FILES = Loading(
     frozenset({WriteDisposition.APPEND, WriteDisposition.REPLACE}),
     frozenset(),

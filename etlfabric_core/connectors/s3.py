@@ -1,6 +1,7 @@
 """S3 and storage that speaks like it: objects of a bucket as files, to read and to write."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
@@ -158,6 +159,25 @@ def objects(endpoint: Endpoint, pattern: str) -> "list[StoredObject]":
     return sorted(found, key=lambda entry: entry.key)
 
 
+def loaded_files(endpoint: Endpoint, dataset: str, table: str) -> str:
+    """The pattern of the files of a table that was loaded; names begin after the prefix."""
+    prefix = parse(S3Config, endpoint.config).prefix
+    slash = "/" if prefix and not prefix.endswith("/") else ""
+    return f"{slash}{dataset}/{table}/*.parquet"
+
+
+def files_of_a_log(endpoint: Endpoint, dataset: str, table: str) -> str:
+    """Which files make up a Delta table cannot be told by their names.
+
+    Raises:
+        TerminalError: always.
+    """
+    raise TerminalError(
+        f"the rows of '{table}' cannot be shown: which files count stands in its Delta log",
+        hint="read it with what reads Delta tables, such as deltalake or Spark",
+    )
+
+
 def test(endpoint: Endpoint, files: Files) -> TestResult:
     """Lists the bucket and reads one byte of the first file."""
 
@@ -226,6 +246,8 @@ S3 = Connector(
     endpoint_fields=("endpoint_url", "region", "bucket", "path_style"),
     resource_options=FileOptions,
     hosts_of=hosts_of,
-    loading=FILES,
-    loading_when=(LoadingWhen("table_format", TableFormat.DELTA, LAKES),),
+    loading=replace(FILES, source=loaded_files),
+    loading_when=(
+        LoadingWhen("table_format", TableFormat.DELTA, replace(LAKES, source=files_of_a_log)),
+    ),
 )

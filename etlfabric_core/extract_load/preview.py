@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from etlfabric_core.extract_load.plan import Endpoint
-from etlfabric_core.extract_load.sample import read_sample, shown_column, type_name
+from etlfabric_core.extract_load.sample import LONGEST, read_sample, shown_column, type_name
 
 MOST_CHARACTERS = 4_000_000  # of an answer; the service holds all of it in memory
 
@@ -29,8 +29,17 @@ class Preview:
     complete: bool
 
 
-def preview(endpoint: Endpoint, files: Mapping[str, Path], source: str, *, limit: int) -> Preview:
+def preview(
+    endpoint: Endpoint,
+    files: Mapping[str, Path],
+    source: str,
+    *,
+    limit: int,
+    longest: int = LONGEST,
+) -> Preview:
     """The first rows of the table that `source` names; fewer where they are very large.
+
+    Values are cut at `longest` characters.
 
     Raises:
         TerminalError, TransientError: as the reader of the connector.
@@ -39,7 +48,7 @@ def preview(endpoint: Endpoint, files: Mapping[str, Path], source: str, *, limit
     columns = tuple(
         PreviewColumn(column.name, type_name(column)) for column in sample.table.columns
     )
-    cells = [shown_column(sample.rows.column(column.name)) for column in columns]
+    cells = [shown_column(sample.rows.column(column.name), longest) for column in columns]
     rows = [list(row) for row in zip(*cells, strict=True)]
     fitting = [size for size in accumulate(map(_characters, rows)) if size <= MOST_CHARACTERS]
     kept = max(1, len(fitting))

@@ -73,16 +73,16 @@ def type_name(column: SourceColumn) -> str:
     return column.destination_type or DLT_TYPES[column.arrow]
 
 
-def shown_column(values: "pyarrow.ChunkedArray") -> list[Any]:
-    """The values of a column as JSON can say them."""
+def shown_column(values: "pyarrow.ChunkedArray", longest: int = LONGEST) -> list[Any]:
+    """The values of a column as JSON can say them, cut at so many characters."""
     import pyarrow as pa
 
     if pa.types.is_temporal(values.type):  # Python has no year 10000
         values = values.cast(pa.string())
-    return [shown(value) for value in values.to_pylist()]
+    return [shown(value, longest) for value in values.to_pylist()]
 
 
-def shown(value: Any) -> Any:
+def shown(value: Any, longest: int = LONGEST) -> Any:
     """A value as JSON without loss, but for long ones, which are cut and say so.
 
     Integers that JavaScript would round, decimals, infinities and times are text, bytes are
@@ -95,10 +95,10 @@ def shown(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, bytes):
-        return _cut("\\x" + value[:LONGEST].hex(), 2 * len(value) + 2)
+        return _cut("\\x" + value[:longest].hex(), 2 * len(value) + 2, longest)
     text = json.dumps(value, default=str) if isinstance(value, list | dict) else str(value)
-    return _cut(text, len(text))
+    return _cut(text, len(text), longest)
 
 
-def _cut(text: str, length: int) -> str:
-    return text if length <= LONGEST else f"{text[:LONGEST]}… ({length} characters)"
+def _cut(text: str, length: int, longest: int) -> str:
+    return text if length <= longest else f"{text[:longest]}… ({length} characters)"

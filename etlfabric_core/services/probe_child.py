@@ -84,10 +84,10 @@ def _draft(endpoint: Endpoint, files: Files, *, resource: dict[str, Any], limit:
     return asdict(shaped_preview(endpoint, files, config, limit=limit))
 
 
-def _preview(endpoint: Endpoint, files: Files, *, table: str, limit: int) -> Any:
+def _preview(endpoint: Endpoint, files: Files, *, table: str, **bounds: int) -> Any:
     from etlfabric_core.extract_load.preview import preview
 
-    return asdict(preview(endpoint, files, table, limit=limit))
+    return asdict(preview(endpoint, files, table, **bounds))
 
 
 def _profile(endpoint: Endpoint, files: Files, *, table: str, key: list[str]) -> Any:

@@ -100,15 +100,23 @@ class Loaded:
 
 @asynccontextmanager
 async def loaded_pipeline(
-    app: FastAPI, owner: OrgClient, folder: Path, config: dict[str, Any]
+    app: FastAPI,
+    owner: OrgClient,
+    folder: Path,
+    config: dict[str, Any],
+    destination: dict[str, Any] | None = None,
 ) -> AsyncIterator[Loaded]:
-    """A pipeline of the organization, not published yet."""
+    """A pipeline of the organization, not published yet. `destination` is a connection to make."""
     upload = await owner.post(f"{API}/uploads", files={"file": (FILE, b"id,name\n1,x\n")})
     body = {"name": "Files", "connector": "csv", "config": {"uploads": [upload.json()["id"]]}}
     source = await owner.post(f"{API}/connections", json=body)
     workflow = await main_workflow(owner)
     body = {"workflow_id": workflow, "name": "People", "dataset": "raw", "config": config}
     body["source_connection_id"] = source.json()["id"]
+    if destination:
+        to = await owner.post(f"{API}/connections", json={"name": "Target", **destination})
+        assert to.status_code == 201, to.text
+        body["destination_connection_id"] = to.json()["id"]
     made = await owner.post(f"{API}/pipelines", json=body)
     assert made.status_code == 201, made.text
     headers = {"Authorization": f"Bearer {INTERNAL_TOKEN}"}

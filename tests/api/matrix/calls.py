@@ -187,6 +187,10 @@ CALLS: dict[str, Call] = {
     "GET /pipelines/{id}": by_id("pipeline"),
     "PATCH /pipelines/{id}": by_id("pipeline", body={"source_connection_id": Ref("orders")}),
     "GET /pipelines/{id}/state": by_id("pipeline"),
+    "GET /pipelines/{id}/tables": by_id("pipeline"),
+    "GET /pipelines/{id}/tables/{table}/rows": Call(
+        path={"id": Ref("pipeline"), "table": Ref("table")}
+    ),
     "GET /pipelines/{id}/rejected": by_id("pipeline"),
     # 409: no row of it was rejected.
     "POST /pipelines/{id}/rejected/replay": by_id("pipeline", body={}, answers=(409,)),

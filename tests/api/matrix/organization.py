@@ -164,6 +164,18 @@ async def _table(wiring: Wiring, made: Filled, admin: asyncpg.Connection) -> Non
     rejected = f"{schema}.{table}__rejected"
     await admin.execute(QUARANTINE.format(table=rejected, row=json.dumps({"name": made.canary})))
     await admin.execute(f"ALTER TABLE {rejected} OWNER TO org_{slug}")
+    await _report(made, table)
+
+
+async def _report(made: Filled, table: str) -> None:
+    """As a load of the published pipeline that has written the table."""
+    counts = {"extracted": 2, "normalized": 1, "loaded": 1, "rejected": 1}
+    loaded = {"table": table, "write_disposition": "append", **counts}
+    load = {"load_ids": ["1.2"], "tables": [loaded], "seconds": 1}
+    told = {"run": made.member.run_ref("flights"), "outcome": "success", "load": load}
+    headers = {"Authorization": f"Bearer {INTERNAL_TOKEN}"}
+    answer = await made.http.post("/internal/v1/reports", json=told, headers=headers)
+    assert answer.status_code == 204, answer.text
 
 
 async def _get(made: Filled, path: str) -> Answer:

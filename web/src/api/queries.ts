@@ -84,6 +84,11 @@ export const pipeline = (id: number | string) => $api.queryOptions("get", "/api/
 /** A run may have moved it meanwhile, so it is read whenever it is looked at. */
 export const pipelineState = (id: number) =>
   $api.queryOptions("get", "/api/v1/pipelines/{id}/state", byId(id), { staleTime: 0, retry: false });
+export const loadedTables = (id: number) =>
+  $api.queryOptions("get", "/api/v1/pipelines/{id}/tables", byId(id), { staleTime: 0 });
+/** Read at the destination, which may be busy with a load: whoever looks tries again. */
+export const loadedRows = (id: number, table: string, limit: number) =>
+  $api.queryOptions("get", "/api/v1/pipelines/{id}/tables/{table}/rows", { params: { path: { id, table }, query: { limit } } }, { staleTime: 0, retry: false });
 export const rejectedTables = (id: number) =>
   $api.queryOptions("get", "/api/v1/pipelines/{id}/rejected", byId(id), { staleTime: 0, retry: false });
 /** Those that wait for somebody. Loads add to them at any time, and the navigation shows how many. */

@@ -36,6 +36,7 @@ export type DraftRow = Schemas["DraftRowOut"];
 export type Difference = Schemas["DifferenceOut"];
 export type WarehouseTable = Schemas["TableOut"];
 export type RejectedRow = Schemas["RejectedRowOut"];
+export type LoadedTable = Schemas["LoadedTableOut"];
 export type RejectedTables = Schemas["RejectedTablesOut"];
 export type Run = Schemas["RunOut"];
 export type RunState = "queued" | "running" | "success" | "failed";

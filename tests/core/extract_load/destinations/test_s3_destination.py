@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from etlfabric_core.connectors.s3 import S3
 from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.destinations.writer import FencedError
 from etlfabric_core.extract_load.plan import LoadResult, Window
-from tests.destinations import load, load_plan
+from etlfabric_core.extract_load.preview import preview
+from tests.destinations import DATASET, load, load_plan
 from tests.faults.load_process import LoadProcess
 from tests.lakes import LakeTarget
 from tests.loading import csv_source
+from tests.s3_server import S3Server
 
 FIRST = "id,v\n1,a\n2,b\n"
 SECOND = "id,v\n2,B\n3,c\n"
@@ -63,6 +66,29 @@ def test_a_table_is_replaced(lake: LakeTarget, tmp_path: Path) -> None:
     with lake.copied() as folder:
         files = lake.files(folder / "t")
     assert not files or bucket.rows() == []
+
+
+@pytest.mark.feature("B10")
+@pytest.mark.parametrize("prefix", ["lake", "lake/", ""])
+def test_loaded_files_are_read_back(s3: S3Server, tmp_path: Path, prefix: str) -> None:
+    bucket = Bucket(LakeTarget.new(s3, "parquet"), tmp_path)
+    endpoint = bucket.lake.endpoint(prefix=prefix)
+    plan = bucket.plan(FIRST).model_copy(update={"destination": endpoint})
+    load(tmp_path / "work", plan, {"t.csv": bucket.path}, 1)
+    loading = S3.loading_of(endpoint.config)
+    assert loading is not None
+    found = preview(endpoint, {}, loading.source(endpoint, DATASET, "t"), limit=1)
+    assert ([column.name for column in found.columns][:2], len(found.rows)) == (["id", "v"], 1)
+    assert not found.complete
+
+
+@pytest.mark.feature("B10")
+def test_files_of_a_delta_table_are_not_told_by_their_names(s3: S3Server) -> None:
+    endpoint = LakeTarget.new(s3, "delta").endpoint()
+    loading = S3.loading_of(endpoint.config)
+    assert loading is not None
+    with pytest.raises(TerminalError, match="stands in its Delta log"):
+        loading.source(endpoint, DATASET, "t")
 
 
 @pytest.mark.feature("B5", "C5")

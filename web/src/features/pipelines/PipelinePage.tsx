@@ -12,6 +12,8 @@ import { Loaded } from "@/components/Loaded";
 import { Page, Panel } from "@/components/Page";
 import { EditableBy } from "@/components/Permitted";
 import { useParam } from "@/components/useParam";
+import { LoadedTables } from "./LoadedTables";
+import { type Loading, useLoadingOf } from "./loading";
 import { PipelineForm } from "./PipelineForm";
 import { PipelineState } from "./PipelineState";
 import { RejectedRows } from "./RejectedRows";
@@ -26,6 +28,8 @@ function Opened({ pipeline: found }: { pipeline: Pipeline }) {
   const navigate = useNavigate();
   const path = { id: found.id };
   const [tab, setTab] = useParam("tab", "settings");
+  const loading = useLoadingOf(String(found.destination_connection_id ?? ""));
+  const can = (ability: Loading["abilities"][number]) => loading?.abilities.includes(ability) ?? true;
   const save = $api.useMutation("patch", "/api/v1/pipelines/{id}", {
     onSuccess: async () => {
       await changed.nodes();
@@ -49,9 +53,10 @@ function Opened({ pipeline: found }: { pipeline: Pipeline }) {
       <Tabs value={tab} onChange={setTab} keepMounted={false}>
         <Tabs.List mb="md">
           <Tabs.Tab value="settings">Settings</Tabs.Tab>
-          <Tabs.Tab value="state">State</Tabs.Tab>
+          <Tabs.Tab value="tables">Tables</Tabs.Tab>
+          {can("state") && <Tabs.Tab value="state">State</Tabs.Tab>}
           <Tabs.Tab value="changes">Schema changes</Tabs.Tab>
-          <Tabs.Tab value="rejected">Rejected rows</Tabs.Tab>
+          {can("quarantine") && <Tabs.Tab value="rejected">Rejected rows</Tabs.Tab>}
         </Tabs.List>
         <Tabs.Panel value="settings">
           <EditableBy permission="pipelines:write">
@@ -59,6 +64,7 @@ function Opened({ pipeline: found }: { pipeline: Pipeline }) {
               onSave={({ name, dataset, destination_connection_id, config }) => save.mutate({ params: { path, header: { "If-Match": String(found.version) } }, body: { name, dataset, destination_connection_id, config } })} />
           </EditableBy>
         </Tabs.Panel>
+        <Tabs.Panel value="tables"><LoadedTables id={found.id} /></Tabs.Panel>
         <Tabs.Panel value="state"><Panel p={0}><PipelineState id={found.id} /></Panel></Tabs.Panel>
         <Tabs.Panel value="changes"><Panel p={0}><ChangeTable pipeline={found.id} /></Panel></Tabs.Panel>
         <Tabs.Panel value="rejected"><RejectedRows pipeline={found} /></Tabs.Panel>

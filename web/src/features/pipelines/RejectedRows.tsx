@@ -5,7 +5,7 @@ import { Link } from "react-router";
 
 import { $api } from "@/api/client";
 import { download } from "@/api/download";
-import { rejectedReasons, tables } from "@/api/queries";
+import { connections, loadedTables, rejectedReasons, tables } from "@/api/queries";
 import type { Pipeline, RejectedRow } from "@/api/types";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorAlert } from "@/components/ErrorAlert";
@@ -13,16 +13,30 @@ import { Loaded } from "@/components/Loaded";
 import { Panel } from "@/components/Page";
 import { TimeAgo } from "@/components/Time";
 import { useParam } from "@/components/useParam";
+import { Tables } from "./LoadedTables";
 import { Replay } from "./Replay";
-import { csvPath, quarantined } from "./rejected";
+import { csvPath, quarantined, SUFFIX } from "./rejected";
 
 /** What loads of a pipeline put aside instead of loading it, and how it is loaded after all. */
 export function RejectedRows({ pipeline }: { pipeline: Pipeline }) {
+  const known = useQuery(connections()).data?.items;
+  const inWarehouse = known?.find(({ id }) => id === pipeline.destination_connection_id)?.managed ?? true;
   return (
     <Stack>
       <Replay id={pipeline.id} />
-      <Kept pipeline={pipeline} />
+      {inWarehouse ? <Kept pipeline={pipeline} /> : <Elsewhere id={pipeline.id} />}
     </Stack>
+  );
+}
+
+const NONE = <EmptyState icon={<IconCircleCheck aria-hidden />} title="No row was put aside" text="Rows that do not fit are kept here where a resource says that they are put aside." />;
+
+/** At a destination of one's own they are shown as they lie there. */
+function Elsewhere({ id }: { id: number }) {
+  return (
+    <Loaded query={useQuery(loadedTables(id))}>
+      {({ items }) => <Tables id={id} tables={items.filter(({ has_rejected }) => has_rejected)} suffix={SUFFIX} empty={NONE} />}
+    </Loaded>
   );
 }
 
@@ -34,7 +48,7 @@ function Kept({ pipeline }: { pipeline: Pipeline }) {
         const found = quarantined(pipeline, items);
         const table = found.includes(chosen) ? chosen : found[0];
         if (!table) {
-          return <Panel><EmptyState icon={<IconCircleCheck aria-hidden />} title="No row was put aside" text="Rows that do not fit are kept here where a resource says that they are put aside; rows of a destination of your own are in its tables that end in __rejected." /></Panel>;
+          return <Panel>{NONE}</Panel>;
         }
         return (
           <Stack>

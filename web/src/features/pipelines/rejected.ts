@@ -1,7 +1,7 @@
 /** Where the rejected rows of a pipeline are. */
 import type { Pipeline, PipelineConfig, WarehouseTable } from "@/api/types";
 
-const SUFFIX = "__rejected";
+export const SUFFIX = "__rejected";
 
 /** The tables of a pipeline of which rows can have been put aside. */
 export function quarantined(pipeline: Pick<Pipeline, "dataset" | "config">, tables: WarehouseTable[]): string[] {
