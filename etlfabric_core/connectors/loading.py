@@ -66,10 +66,10 @@ _BY_REPLACING = frozenset({MergeStrategy.DELETE_INSERT, MergeStrategy.SCD2})
 _OF_POSTGRESQL = {
     LoadAbility.DELETES,
     LoadAbility.REPLAY,
-    LoadAbility.STATE,
     LoadAbility.COMPARE,
 }
 _TABLES = frozenset(LoadAbility) - _OF_POSTGRESQL
+_COMPARED_TABLES = _TABLES | {LoadAbility.DELETES}
 _NO_INSERT = frozenset(WriteDisposition) - {WriteDisposition.INSERT}
 
 EVERYTHING = Loading(
@@ -79,9 +79,9 @@ EVERYTHING = Loading(
     Guarantee.EXACTLY_ONCE,
 )
 TABLES_OF_A_FILE = Loading(
-    frozenset(WriteDisposition), frozenset(MergeStrategy), _TABLES, Guarantee.EXACTLY_ONCE
+    frozenset(WriteDisposition), frozenset(MergeStrategy), _COMPARED_TABLES, Guarantee.EXACTLY_ONCE
 )
-TABLES_WITH_ROW_LOCKS = Loading(_NO_INSERT, _BY_REPLACING, _TABLES, Guarantee.EXACTLY_ONCE)
+TABLES_WITH_ROW_LOCKS = Loading(_NO_INSERT, _BY_REPLACING, _COMPARED_TABLES, Guarantee.EXACTLY_ONCE)
 TABLES = Loading(_NO_INSERT, _BY_REPLACING, _TABLES, Guarantee.AT_LEAST_ONCE)
 TABLES_BY_PREFIX = replace(TABLES, source=by_prefix)
 FILES = Loading(

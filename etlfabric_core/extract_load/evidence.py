@@ -12,6 +12,7 @@ from etlfabric_core.extract_load.shape.outputs import outputs_of
 from etlfabric_core.extract_load.shape.rejected import Quarantine
 from etlfabric_core.extract_load.shape.rows import Shape
 from etlfabric_core.extract_load.source_table import Selection, SourceColumn, SourceTable
+from etlfabric_core.extract_load.typed import Holds, arriving_column
 from etlfabric_core.graph.columns import ColumnConfig
 from etlfabric_core.graph.resources import DELETED_AT, ResourceConfig
 
@@ -97,8 +98,11 @@ def key_set(
     path: Path,
     there: Mapping[str, str],
     mask_key: bytes,
+    holds: Holds | None = None,
 ) -> KeySet:
     """The keys of a resource, to be read; `there` are the types of its table's columns.
+
+    `holds` is what these can be, None: whatever PostgreSQL has.
 
     Raises:
         TerminalError: the source has a column where deletes are marked, or its key cannot be made.
@@ -110,7 +114,7 @@ def key_set(
             hint="rename the column",
         )
     narrow = _key_alone(resource)
-    outgoing = [output.column for output in outputs_of(narrow, source)]
+    outgoing = [arriving_column(output.column, holds) for output in outputs_of(narrow, source)]
     refused = Quarantine(path.with_suffix(".refused"), resource.name, resource.max_rejected)
     shape = compile_shape(
         narrow,

@@ -136,7 +136,7 @@ def _planned_table(
     keys = None
     if place.is_compared(config, name):
         path = place.spool_dir / f"{name}.keys"
-        keys = key_set(config, source, path, place.types_of(name), key)
+        keys = key_set(config, source, path, place.types_of(name), key, place.holds)
     table = PlannedTable(config, source, name, disposition, cursor, plan.window, shape, keys=keys)
     if asked is not None and isinstance(table.quarantine, Outcomes):
         there = Superseded.of(place.session(), config, name, cursor.name if cursor else None)

@@ -15,7 +15,7 @@ from tests.destinations import DATASET, DuckdbTarget
 
 KEPT = {"name": "Lake", "connector": "duckdb", "config": {}, "direction": "both"}
 ASKED: list[tuple[str, dict[str, Any], str]] = [
-    ("duckdb", {"deletes": "hard"}, "deletes"),
+    ("mssql", {"deletes": "hard"}, "deletes"),
     ("mysql", {"merge_strategy": "upsert"}, "merge_strategy"),
     ("mysql", {"write_disposition": "insert"}, "write_disposition"),
 ]
@@ -23,7 +23,7 @@ KEYED = {"name": "t", "source": "t.csv", "write_disposition": "merge", "primary_
 
 
 async def destination(client: Any, connector: str) -> int:
-    config = {"host": "127.0.0.1", "database": "d", "user": "u"} if connector == "mysql" else {}
+    config = {} if connector == "duckdb" else {"host": "127.0.0.1", "database": "d", "user": "u"}
     body = {"name": connector, "connector": connector, "config": config}
     made = await client.post(f"{API}/connections", json={**body, "direction": "both"})
     assert made.status_code == 201, made.text
@@ -39,7 +39,9 @@ async def test_the_registry_says_what_destinations_do(make_org: Any) -> None:
             Direction.DESTINATION in connector.directions
         )
     assert shown["postgres"]["loading"]["guarantee"] == "exactly once in effect"
-    assert "deletes" not in shown["duckdb"]["loading"]["abilities"]
+    for name, able in (("duckdb", True), ("mysql", True), ("mssql", False), ("s3", False)):
+        assert ("deletes" in shown[name]["loading"]["abilities"]) is able
+    assert "state" not in shown["s3"]["loading"]["abilities"]
 
 
 @pytest.mark.feature("B5")

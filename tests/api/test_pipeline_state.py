@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.api.conftest import MakeMember, TwoOrgs
+from tests.api.destination_world import destination_body
 from tests.api.loaded_pipeline import Loaded, loaded_pipeline
 from tests.api.test_workflow_graph import API
 
@@ -52,8 +53,19 @@ async def loaded(app: FastAPI, two_orgs: TwoOrgs, tmp_path: Path) -> AsyncIterat
         yield made
 
 
+@pytest.fixture(params=["warehouse", "duckdb", "mariadb"])
+async def anywhere(
+    request: pytest.FixtureRequest, app: FastAPI, two_orgs: TwoOrgs, tmp_path: Path
+) -> AsyncIterator[Loaded]:
+    with destination_body(request.param) as body:
+        async with loaded_pipeline(app, two_orgs.a, tmp_path, CONFIG, body) as made:
+            await made.publish()
+            yield made
+
+
 @pytest.mark.feature("X4", "A15")
-async def test_state_is_shown_changed_and_audited(loaded: Loaded) -> None:
+async def test_state_is_shown_changed_and_audited(anywhere: Loaded) -> None:
+    loaded = anywhere
     before = await state_of(loaded)
     assert (before["published"], before["history"]) == (True, [])
     refused = await loaded.owner.post(f"{loaded.path}/state/reset", json={"resource": "people"})

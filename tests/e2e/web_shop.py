@@ -71,6 +71,10 @@ class Shop:
                 f"/pipelines/{self.pipeline}?tab=rejected&table=customers",
                 "not an integer",
             ),
+            "pipeline-tables": (
+                f"/pipelines/{self.pipeline}?tab=tables&table=orders",
+                "first 100 rows",
+            ),
             "transformations": ("/transformations?q=stg", "stg_orders"),
             "transformation-new": ("/transformations/new", "Available tables"),
             "transformation": (model, "order_id"),

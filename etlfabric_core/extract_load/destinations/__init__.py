@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from etlfabric_core.errors import TerminalError
@@ -100,13 +101,20 @@ def open_destination(
     Raises:
         TerminalError: the connector cannot be a destination.
     """
-    name = plan.destination.connector
-    if name not in MODULES:
+    module = module_of(plan.destination.connector)
+    opened: AbstractContextManager[Destination] = module.open_destination(plan, lease)
+    return opened
+
+
+def module_of(connector: str) -> ModuleType:
+    """The module of a connector.
+
+    Raises:
+        TerminalError: it cannot be a destination.
+    """
+    if connector not in MODULES:
         raise TerminalError(
-            f"connector '{name}' cannot be a destination",
+            f"connector '{connector}' cannot be a destination",
             hint=f"choose a connection of: {', '.join(MODULES)}",
         )
-    opened: AbstractContextManager[Destination] = import_module(
-        f"{__name__}.{name}"
-    ).open_destination(plan, lease)
-    return opened
+    return import_module(f"{__name__}.{connector}")

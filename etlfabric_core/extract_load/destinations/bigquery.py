@@ -6,6 +6,7 @@ from etlfabric_core.connectors.bigquery import BigqueryConfig, BigquerySecrets
 from etlfabric_core.connectors.google import key_info
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.extract_load.destinations.sql import opener
+from etlfabric_core.extract_load.destinations.sql.states import SqlStates
 from etlfabric_core.extract_load.destinations.sql.writing import PARQUET, SqlWriting
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.typed import Holds
@@ -44,3 +45,4 @@ WRITING = SqlWriting(
     driver=("google.cloud.bigquery", "bigquery"),
 )
 open_destination = opener(WRITING)
+STATE_STORE = SqlStates(WRITING)

@@ -8,6 +8,7 @@ from typing import Any
 from etlfabric_core.connectors.clickhouse import ClickhouseConfig, ClickhouseSecrets
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.extract_load.destinations.sql import opener
+from etlfabric_core.extract_load.destinations.sql.states import SqlStates
 from etlfabric_core.extract_load.destinations.sql.writing import PARQUET, SqlWriting
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.typed import Holds
@@ -48,3 +49,4 @@ WRITING = SqlWriting(
     connecting=_connecting,
 )
 open_destination = opener(WRITING)
+STATE_STORE = SqlStates(WRITING)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from etlfabric_core.connectors.duckdb import CLOSED, kept_file
 from etlfabric_core.errors import TransientError
 from etlfabric_core.extract_load.destinations.sql import opener
+from etlfabric_core.extract_load.destinations.sql.states import SqlStates
 from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
 from etlfabric_core.extract_load.lease import LeaseKeeper
 from etlfabric_core.extract_load.plan import Endpoint
@@ -21,6 +22,7 @@ from etlfabric_core.extract_load.typed import Holds
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow
 
 QUEUE_SECONDS = 6 * 3600
 LOOK_AGAIN_S = 0.5
@@ -34,11 +36,22 @@ def _factory() -> Any:
     return duckdb
 
 
-def _arguments(endpoint: Endpoint) -> dict[str, Any]:
+def _arguments(endpoint: Endpoint, *, read_only: bool = False) -> dict[str, Any]:
     from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
-    settings = {**OPENED, "temp_directory": f"{kept_file(endpoint)}.tmp"}
-    return {"credentials": DuckDbCredentials(str(kept_file(endpoint)), global_config=settings)}
+    path = str(kept_file(endpoint))
+    settings = {**OPENED, "temp_directory": f"{path}.tmp"}
+    made = DuckDbCredentials(path, read_only=read_only, global_config=settings)
+    return {"credentials": made}
+
+
+def _reading(endpoint: Endpoint) -> dict[str, Any]:
+    import duckdb
+    from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+
+    if kept_file(endpoint).exists():
+        return _arguments(endpoint, read_only=True)
+    return {"credentials": DuckDbCredentials(duckdb.connect())}  # nothing was loaded yet
 
 
 @contextmanager
@@ -75,6 +88,14 @@ def _opened(path: Path) -> "duckdb.DuckDBPyConnection | None":
         raise
 
 
+def _inserted(sql: Any, table: str, rows: "pyarrow.Table") -> None:
+    """By name: the rows as a view of this connection."""
+    connection, names = sql.native_connection, ", ".join(rows.column_names)
+    connection.register("etlfabric_rows", rows)
+    connection.execute(f"insert into {table} ({names}) select {names} from etlfabric_rows")  # noqa: S608
+    connection.unregister("etlfabric_rows")
+
+
 WRITING = SqlWriting(
     label="DuckDB",
     factory=_factory,
@@ -85,5 +106,9 @@ WRITING = SqlWriting(
         "supported_loader_file_formats": ["parquet", "insert_values"],
     },
     held=_held,
+    reading=_reading,
+    inserted=_inserted,
+    time_type="timestamptz",
 )
 open_destination = opener(WRITING)
+STATE_STORE = SqlStates(WRITING)

@@ -10,6 +10,7 @@ from typing import Any
 from etlfabric_core.connectors.mssql import SYSTEM, MssqlConfig, engine
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.extract_load.destinations.sql import opener
+from etlfabric_core.extract_load.destinations.sql.states import SqlStates
 from etlfabric_core.extract_load.destinations.sql.writing import PARQUET, SqlWriting
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.typed import Holds
@@ -59,3 +60,4 @@ WRITING = SqlWriting(
     driver=("pymssql", "mssql"),
 )
 open_destination = opener(WRITING)
+STATE_STORE = SqlStates(WRITING)

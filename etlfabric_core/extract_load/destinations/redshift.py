@@ -9,6 +9,7 @@ from etlfabric_core.connectors import postgres
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.connectors.redshift import RedshiftConfig, RedshiftSecrets
 from etlfabric_core.extract_load.destinations.sql import opener
+from etlfabric_core.extract_load.destinations.sql.states import SqlStates
 from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.typed import Holds
@@ -45,3 +46,4 @@ WRITING = SqlWriting(
     folds_text=True,  # blanks at the end of a text do not count in any comparison
 )
 open_destination = opener(WRITING)
+STATE_STORE = SqlStates(WRITING)

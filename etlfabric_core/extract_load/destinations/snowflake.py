@@ -6,6 +6,7 @@ from typing import Any
 from etlfabric_core.connectors.record import parse
 from etlfabric_core.connectors.snowflake import SnowflakeConfig, SnowflakeSecrets, proof
 from etlfabric_core.extract_load.destinations.sql import opener
+from etlfabric_core.extract_load.destinations.sql.states import SqlStates
 from etlfabric_core.extract_load.destinations.sql.writing import PARQUET, SqlWriting
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.typed import Holds
@@ -43,3 +44,4 @@ WRITING = SqlWriting(
     driver=("snowflake.connector", "snowflake"),
 )
 open_destination = opener(WRITING)
+STATE_STORE = SqlStates(WRITING)

@@ -130,7 +130,7 @@ def _conditions(
         cursor = entry.compared(source.c[selection.cursor])
         if selection.window is not None:
             moment = entry.in_window(cursor)
-            start, end = _bounds(entry.column, selection.window)
+            start, end = bounds(entry.column, selection.window)
             yield moment >= table.bind(start)
             yield moment < table.bind(end)
         elif selection.at_least is not None:
@@ -233,7 +233,7 @@ def _in_utc(moment: datetime, kind: str) -> datetime:
     return zoned if "with time zone" in kind else zoned.replace(tzinfo=None)
 
 
-def _bounds(column: SourceColumn, window: Window) -> tuple[Any, Any]:
+def bounds(column: SourceColumn, window: Window) -> tuple[Any, Any]:
     """The window's bounds in the type of the cursor. A time without a zone is taken as UTC."""
     start, end = (
         _bound_of(bound.astimezone(UTC), column.destination_type or column.arrow)

@@ -12,6 +12,7 @@ from typing import Any
 
 from etlfabric_core.extract_load.destinations.postgres import deletes, recovery, tables
 from etlfabric_core.extract_load.destinations.postgres.fencing import WriterSession, open_writer
+from etlfabric_core.extract_load.destinations.postgres.states import PostgresStates
 from etlfabric_core.extract_load.destinations.writer import Gone, LoadGuard, Writer
 from etlfabric_core.extract_load.lease import LeaseKeeper
 from etlfabric_core.extract_load.plan import Endpoint, LoadPlan
@@ -85,6 +86,9 @@ class PostgresDestination:
     def completed(self, load_ids: Sequence[str]) -> bool:
         """See `Destination`."""
         return recovery.completed(self.session, load_ids)
+
+
+STATE_STORE = PostgresStates()
 
 
 @contextmanager

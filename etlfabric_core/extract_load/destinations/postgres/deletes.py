@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.contract import normal_name
 from etlfabric_core.extract_load.copy_text import blocks
+from etlfabric_core.extract_load.destinations.comparing import loaded_filters, require_few
 from etlfabric_core.extract_load.destinations.postgres.fencing import (
     COMPARED_TABLE,
     WriterSession,
@@ -119,20 +119,7 @@ class _Comparison:
         counted = sql.SQL("select count(*), count(*) filter (where {}) from {} as t where {}")
         cursor.execute(counted.format(self._is_gone, self._target, self._selected))
         rows, gone = cursor.fetchone() or (0, 0)
-        if rows and not self.keys.rows:
-            raise self._refused(f"the source gave no keys, and the table has {rows} rows")
-        if gone > rows * self.table.config.max_deleted:
-            raise self._refused(
-                f"{gone} of {rows} rows are gone from the source, max_deleted is "
-                f"{self.table.config.max_deleted:g}"
-            )
-
-    def _refused(self, words: str) -> TerminalError:
-        return TerminalError(
-            f"table '{self.table.name}': {words}; nothing was written",
-            hint="look whether the source is complete; if it is, raise max_deleted for one run, "
-            "or empty the table yourself",
-        )
+        require_few(self.table, keys=self.keys.rows, rows=rows, gone=gone)
 
     def apply(self, cursor: "psycopg.Cursor") -> Gone:
         from psycopg import sql
@@ -202,15 +189,11 @@ class _Comparison:
         """Rows of the table that lie in what the load selects, and are not marked already."""
         from psycopg import sql
 
-        names = loaded_names(self.table.config)
         columns = tuple(
             replace(column, name=normal_name(column.name)) for column in self.table.columns
         )
         relation = Relation(self.table.config.name, self.dataset, self.table.name, columns)
-        filters = tuple(
-            one.model_copy(update={"column": normal_name(names.get(one.column, one.column))})
-            for one in self.table.config.filters
-        )
+        filters = tuple(loaded_filters(self.table.config))
         conditions = list(filter_conditions(relation, filters))
         if self.table.window and self.table.cursor:
             name, window = sql.Identifier(normal_name(self.table.cursor.name)), self.table.window
@@ -219,11 +202,6 @@ class _Comparison:
         if self._is_soft:
             conditions.append(sql.SQL("{} is null").format(sql.Identifier(DELETED_AT)))
         return sql.SQL(" and ").join([sql.SQL("true").format(), *conditions])
-
-
-def loaded_names(resource: ResourceConfig) -> dict[str, str]:
-    """The names that columns of the source are given."""
-    return {name: column.name for name, column in resource.columns.items() if column.name}
 
 
 def _staged_name(comparison: _Comparison) -> str:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from etlfabric_core.connectors.sql import require_driver
 from etlfabric_core.extract_load.destinations.sql import room
-from etlfabric_core.extract_load.destinations.sql.ledger import LEDGER, Ledger, ledger_schema
+from etlfabric_core.extract_load.destinations.sql.deletes import Comparison, is_due
+from etlfabric_core.extract_load.destinations.sql.ledger import Ledger
 from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
 from etlfabric_core.extract_load.destinations.writer import (
     Gone,
@@ -20,7 +20,7 @@ from etlfabric_core.extract_load.lease import LeaseKeeper
 from etlfabric_core.extract_load.plan import Endpoint, LoadPlan
 from etlfabric_core.extract_load.planned_table import PlannedTable
 from etlfabric_core.extract_load.typed import Holds
-from etlfabric_core.graph.resources import ResourceConfig
+from etlfabric_core.graph.resources import DELETED_AT, ResourceConfig
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class SqlDestination:
     endpoint: Endpoint
     writing: SqlWriting
     ledger: Ledger
+    staged: dict[str, int | None] = field(default_factory=dict)  # keys, by table
 
     @property
     def writer(self) -> Writer:
@@ -61,23 +62,40 @@ class SqlDestination:
         return replace(table, holds=self.holds)
 
     def is_compared(self, resource: ResourceConfig, table: str) -> bool:
-        """Keys are not compared here: a pipeline that asks for it is not saved."""
-        return False
+        """See `Destination`."""
+        with self.ledger.client:
+            return is_due(self.ledger, resource, table)
 
     def stage_deletes(self, planned: Sequence[PlannedTable]) -> None:
-        """There is nothing to stage."""
+        """See `Destination`."""
+        for one in self._comparisons(planned):
+            with self.ledger.client:
+                self.staged[one.table.name] = one.stage()
 
     def apply_deletes(self, planned: Sequence[PlannedTable]) -> Mapping[str, Gone]:
-        """There is nothing to apply."""
-        return {}
+        """See `Destination`."""
+        done = {}
+        for one in self._comparisons(planned):
+            with self.ledger.client:
+                done[one.table.name] = one.apply(self.staged[one.table.name])
+        return done
+
+    def _comparisons(self, planned: Sequence[PlannedTable]) -> Iterator[Comparison]:
+        for table in planned:
+            if table.keys is not None:
+                yield Comparison(self.ledger, self.writing, table, table.keys)
 
     def target_rows(self, table: PlannedTable) -> int:
         """See `Destination`."""
         with self.ledger.client as client:
             if not self.ledger.is_there(table.name):
                 return 0
-            history = " where _dlt_valid_to is null" if table.config.is_historized else ""
-            query = f"select count(*) from {self.ledger.name(table.name)}{history}"  # noqa: S608
+            there = client.get_storage_table(table.name)[1]
+            marks = [DELETED_AT] if table.config.deletes == "soft" else []
+            marks += ["_dlt_valid_to"] if table.config.is_historized else []
+            left = ["1 = 1", *(f"{mark} is null" for mark in marks if mark in there)]
+            name = self.ledger.name(table.name)
+            query = f"select count(*) from {name} where {' and '.join(left)}"  # noqa: S608
             return int(client.sql_client.execute_sql(query)[0][0])
 
     def replay_session(self) -> NoReturn:
@@ -112,18 +130,11 @@ def opener(
 
     @contextmanager
     def open_destination(plan: LoadPlan, lease: LeaseKeeper) -> Iterator[SqlDestination]:
-        from etlfabric_core.extract_load.destinations.sql.client import plain
-
         endpoint = plan.destination
-        if writing.driver:
-            require_driver(*writing.driver)
         with writing.held(endpoint, lease):
-            made = plain(endpoint, writing)
-            config = made.spec()._bind_dataset_name(plan.dataset, LEDGER)
-            client = made.client(ledger_schema(), config)
             writer = Writer(plan.pipeline, plan.dataset, lease.epoch)
-            ledger = Ledger(writer, client, writing.row_lock)
-            with client:
+            ledger = Ledger.of(endpoint, writing, writer)
+            with ledger.client:
                 ledger.prepare()
                 ledger.take_over()
             yield SqlDestination(endpoint, writing, ledger)

@@ -6,7 +6,7 @@ when their staging table is full.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from dlt.common.destination import Destination
@@ -86,13 +86,8 @@ class FencedJobs(KeyedMerges):
 
     def _index(self, table: str, keys: list[Any]) -> None:
         if keys and self.fence.writing.indexed:
-            columns = ", ".join(
-                self.sql_client.escape_column_name(column["name"])
-                + ("(100)" if column["data_type"] in ("text", "binary") else "")
-                for column in keys
-            )
             with self, self.with_staging_dataset():
-                self.fence.writing.indexed(self.sql_client, table, columns)
+                self.fence.writing.indexed(self.sql_client, table, keys)
 
     def _count_staged(self, table: str) -> None:
         with self, self.with_staging_dataset():
@@ -149,9 +144,12 @@ def fenced(endpoint: Endpoint, writing: SqlWriting, guard: LoadGuard) -> Destina
     return made(Fenced, endpoint, writing)
 
 
-def plain(endpoint: Endpoint, writing: SqlWriting) -> Destination[Any, Any]:
-    """dlt's destination as it is."""
-    return made(writing.factory(), endpoint, writing)
+def plain(
+    endpoint: Endpoint, writing: SqlWriting, *, is_read: bool = False
+) -> Destination[Any, Any]:
+    """dlt's destination as it is; to read alone where it `is_read`."""
+    arguments = writing.arguments_to_read if is_read else writing.arguments
+    return made(writing.factory(), endpoint, replace(writing, arguments=arguments))
 
 
 def made(factory: Any, endpoint: Endpoint, writing: SqlWriting) -> Destination[Any, Any]:

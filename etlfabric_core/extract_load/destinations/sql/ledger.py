@@ -1,4 +1,5 @@
-"""What loads write down at a SQL destination: who writes a pipeline, and which loads began.
+"""What loads write down at a SQL destination: who writes a pipeline, which loads began, and when
+keys were compared.
 
 A load is noted before its first row. When it is not among dlt's complete loads afterwards, the
 rows that it appended are taken out: they carry its id.
@@ -8,19 +9,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from etlfabric_core.connectors.sql import require_driver
+from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
 from etlfabric_core.extract_load.destinations.writer import FencedError, Writer
+from etlfabric_core.extract_load.plan import Endpoint
 
 LEASE_TABLE = "_etlfabric_lease"
 LOAD_TABLE = "_etlfabric_load"
+COMPARED_TABLE = "_etlfabric_compared"
 LEDGER = "etlfabric"
 COLUMNS = {
     LEASE_TABLE: {"pipeline": "text", "epoch": "bigint"},
     LOAD_TABLE: {"pipeline": "text", "load_id": "text", "table_name": "text"},
+    COMPARED_TABLE: {"pipeline": "text", "table_name": "text", "compared_at": "bigint"},
 }
 
 
 def ledger_schema() -> Any:
-    """The two tables as a dlt schema of their own, so that dlt makes them in any dialect."""
+    """The tables as a dlt schema of their own, so that dlt makes them in any dialect."""
     from dlt.common.schema import Schema
     from dlt.common.schema.utils import new_table
 
@@ -36,11 +42,28 @@ def ledger_schema() -> Any:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The two tables, through the connection of a client that is open."""
+    """These tables, through the connection of a client that is open."""
 
     writer: Writer
     client: Any
     row_lock: str
+
+    @classmethod
+    def of(
+        cls, endpoint: Endpoint, writing: SqlWriting, writer: Writer, *, is_read: bool = False
+    ) -> "Ledger":
+        """That of a writer, whose client is still to be opened; to read alone where it `is_read`.
+
+        Raises:
+            InvalidConfig: the driver is missing, or a field of the connection is wrong.
+        """
+        from etlfabric_core.extract_load.destinations.sql.client import plain
+
+        if writing.driver:
+            require_driver(*writing.driver)
+        made = plain(endpoint, writing, is_read=is_read)
+        config = made.spec()._bind_dataset_name(writer.dataset, LEDGER)
+        return cls(writer, made.client(ledger_schema(), config), writing.row_lock)
 
     def prepare(self) -> None:
         """Makes the dataset, that for staging, and the tables, where they are missing."""

@@ -1,6 +1,6 @@
 """What tells one SQL system from another when loads write to it: one record each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.typed import Holds
 
 if TYPE_CHECKING:
+    import pyarrow
     from dlt.common.destination import Destination
 
 Arguments = dict[str, Any]
@@ -17,6 +18,7 @@ PARQUET = {
     "preferred_loader_file_format": "parquet",
     "supported_loader_file_formats": ["parquet"],
 }
+Hint = Mapping[str, Any]  # dlt's, of a column
 Held = Callable[[Endpoint, LeaseKeeper], AbstractContextManager[None]]
 
 
@@ -37,6 +39,9 @@ class SqlWriting:
     module that not every installation has, and the extra that installs it. `connecting` is a class
     that opens connections, where dlt's own cannot be told which addresses to use. `indexed` makes
     an index on the staged rows of a merge, where without one it would compare each with each.
+    `reading` are the `arguments` for who writes nothing, where a writer would keep others out.
+    Where keys can be compared, `inserted` writes rows to a table within the running transaction,
+    and `time_type` is the type of the column that marks deleted rows.
     """
 
     label: str
@@ -49,4 +54,12 @@ class SqlWriting:
     folds_text: bool = False
     connecting: Callable[[Endpoint], type] | None = None
     driver: tuple[str, str] | None = None
-    indexed: Callable[[Any, str, str], None] | None = None
+    indexed: Callable[[Any, str, Sequence[Hint]], None] | None = None
+    inserted: "Callable[[Any, str, pyarrow.Table], None] | None" = None
+    time_type: str = ""
+    reading: Callable[[Endpoint], Arguments] | None = None
+
+    @property
+    def arguments_to_read(self) -> Callable[[Endpoint], Arguments]:
+        """As `arguments`, for somebody who writes nothing."""
+        return self.reading or self.arguments

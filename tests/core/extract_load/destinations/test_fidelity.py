@@ -167,6 +167,10 @@ def test_rows_are_counted_on_both_sides(
     warehouse.execute("delete from edges where id = 5")
     with pytest.raises(TerminalError, match="the source has 4 rows, 0 were rejected, and"):
         load(tmp_path, plan, epoch=2)
+    marked = {**asked, "deletes": "soft"}
+    plan = load_plan(target, warehouse.endpoint(schema=warehouse.dataset), marked)
+    done = load(tmp_path, plan, epoch=3).tables[0]
+    assert (done.deleted, done.source_rows, done.target_rows) == (1, 4, 4)
 
 
 @pytest.mark.feature("B5")
