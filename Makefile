@@ -88,4 +88,4 @@ web: web/dist/index.html ## Build the web interface, where Node is there
 web/dist/index.html: $(shell find web/src web/index.html web/package-lock.json -type f 2>/dev/null | sed 's/ /\\ /g')
 	@if ! command -v npm >/dev/null; then echo "Node is not there: the web interface is not built"; exit 0; fi
 	[ web/node_modules/.package-lock.json -nt web/package-lock.json ] || npm --prefix web ci --no-audit --no-fund --loglevel error
-	npm --prefix web run --silent build
+	npm --prefix web run --silent build -- --logLevel warn

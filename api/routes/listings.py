@@ -55,7 +55,7 @@ async def list_tables(
     prober: ProberDep,
     schema: Schema = None,
     search: Search = "",
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     cursor: Annotated[str | None, Query(max_length=4000)] = None,
     refresh: Refresh = False,
 ) -> SourceTablesOut:

@@ -13,7 +13,10 @@ class DatabaseFileConfig(ConnectorModel):
     """Which upload is the database."""
 
     uploads: tuple[int, ...] = Field(
-        min_length=1, max_length=1, description="The id of the uploaded database file."
+        title="File",
+        min_length=1,
+        max_length=1,
+        description="The id of the uploaded database file.",
     )
 
 

@@ -64,6 +64,7 @@ class DuckdbConfig(ConnectorModel):
 
     uploads: tuple[int, ...] = Field(
         (),
+        title="File",
         max_length=1,
         description="The id of an uploaded database file, to read from. Without one the platform "
         "keeps a database that pipelines load into.",

@@ -15,7 +15,9 @@ from etlfabric_core.files.formats import File, named
 class UploadsConfig(ConnectorModel):
     """Which uploads."""
 
-    uploads: tuple[int, ...] = Field(min_length=1, description="Ids of uploaded files.")
+    uploads: tuple[int, ...] = Field(
+        title="Files", min_length=1, description="Ids of uploaded files."
+    )
 
 
 class FieldType(StrEnum):

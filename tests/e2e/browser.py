@@ -7,7 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from cli.stack.layout import PROJECT
 from tests.e2e.running import Account, Stack
@@ -25,6 +33,10 @@ ARGUMENTS = (
     "--disable-sync",
 )
 PASSWORD = "correct horse battery"
+STICKING_OUT = """document.documentElement.scrollWidth <= innerWidth ? [] :
+    [...document.querySelectorAll("main *, [role=dialog] *")]
+    .filter((one) => one.scrollWidth > innerWidth && getComputedStyle(one).overflowX === "visible")
+    .slice(-3).map((one) => `${one.tagName}.${one.className} is wider than the page`)"""
 DESKTOP = {"width": 1440, "height": 900}
 
 
@@ -50,7 +62,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def new_page(browser: Browser, stack: Stack, scheme: str = "light", **options: Any) -> Page:
-    """A page of its own browser profile. A script error or a refused script fails the test."""
+    """A page of its own browser profile, whose errors are kept for `wrong` and `refused`."""
     context = browser.new_context(
         base_url=stack.layout.api_url,
         color_scheme="dark" if scheme == "dark" else "light",
@@ -59,8 +71,40 @@ def new_page(browser: Browser, stack: Stack, scheme: str = "light", **options: A
     )
     context.set_default_timeout(30_000)
     page = context.new_page()
-    page.on("pageerror", lambda error: page.__dict__.setdefault("errors", []).append(str(error)))
+    page.on("pageerror", lambda error: wrong(page).append(str(error)))
+    page.on("console", lambda message: _said(page, message))
+    page.on("requestfailed", lambda request: _failed(page, request))
+    page.on("response", lambda response: _answered(page, response))
     return page
+
+
+def wrong(page: Page) -> list[str]:
+    """Script errors, refused scripts, requests without an answer, errors of the service."""
+    found: list[str] = page.__dict__.setdefault("errors", [])
+    return found
+
+
+def refused(page: Page) -> list[str]:
+    """What the service has refused; nothing, unless somebody asked for what cannot be."""
+    found: list[str] = page.__dict__.setdefault("refused", [])
+    return found
+
+
+def _said(page: Page, message: ConsoleMessage) -> None:
+    # The browser repeats each refusal in its console; those are counted where they come in.
+    if message.type == "error" and not message.text.startswith("Failed to load resource"):
+        wrong(page).append(message.text)
+
+
+def _failed(page: Page, request: Request) -> None:
+    if request.failure != "net::ERR_ABORTED":  # somebody went on before the answer came
+        wrong(page).append(f"{request.method} {request.url}: {request.failure}")
+
+
+def _answered(page: Page, response: Response) -> None:
+    if response.status >= 400:
+        found = wrong(page) if response.status >= 500 else refused(page)
+        found.append(f"{response.status} {response.request.method} {response.url}")
 
 
 def sign_up(page: Page, organization: str) -> None:
@@ -87,6 +131,12 @@ def settled(page: Page) -> None:
     """Waits until the page shows its data."""
     expect(page.locator("h1")).to_have_count(1)
     expect(page.get_by_label("Loading")).to_have_count(0)
+
+
+def sticking_out(page: Page) -> list[str]:
+    """What makes the page scroll sideways: tables and graphs have to scroll inside themselves."""
+    found: list[str] = page.evaluate(STICKING_OUT)
+    return found
 
 
 def write_sql(page: Page, text: str) -> None:

@@ -123,7 +123,7 @@ def test_rejected_rows_are_replayed_from_their_page(
     page.get_by_role("link", name="See what its run loads").click()
     expect(page.get_by_test_id("run-state")).to_contain_text("success", timeout=180_000)
     expect(page.get_by_text("a replay: the rows read had been rejected")).to_be_visible()
-    expect(page.get_by_text("1 rejected: see customers__rejected")).to_be_visible()
+    expect(page.get_by_text("1 rejected: see them, and why")).to_be_visible()
     page.context.close()
 
 

@@ -6,7 +6,7 @@ import { $api, client, invalidate } from "./client";
 import type { SourceTable } from "./types";
 
 export const SOURCE_PAGE = 100;
-const MOST = 200; // that the service gives at once
+const MOST = 1000; // that the service gives at once
 
 export interface SourceTables {
   tables: SourceTable[];

@@ -21,6 +21,8 @@ export const theme = createTheme({
     Tooltip: { defaultProps: { openDelay: 300, events: { hover: true, focus: true, touch: true } } },
     // Its <header> would be a second banner of the page.
     Modal: { defaultProps: { attributes: { header: { role: "presentation" } }, styles: { title: { fontWeight: 650 } } } },
+    // What scrolls can be scrolled with the keyboard as well.
+    TableScrollContainer: { defaultProps: { tabIndex: 0 } },
     Table: { defaultProps: { verticalSpacing: "xs", horizontalSpacing: "md", highlightOnHover: true } },
   },
 });

@@ -32,11 +32,12 @@ export function Problems({ problems }: { problems: Problem[] }) {
 export function ErrorAlert({ error, retry, title }: { error: unknown; retry?: () => void; title?: string }) {
   if (!error) return null;
   const found = asApiError(error);
+  const said = found.problems.some(({ message }) => found.message.endsWith(message));
   return (
     <Alert color="red" variant="light" role="alert" icon={<IconAlertTriangle aria-hidden />} title={title ?? found.message}
       styles={{ title: { color: "var(--mantine-color-error)" }, message: { color: "var(--mantine-color-text)" } }}>
       <Stack gap="xs">
-        {title && <Text size="sm" className="break" style={{ whiteSpace: "pre-wrap" }}>{found.message}</Text>}
+        {title && !said && <Text size="sm" className="break" style={{ whiteSpace: "pre-wrap" }}>{found.message}</Text>}
         <Problems problems={found.problems} />
         {found.hint && <Text size="sm" className="break">What to do: {found.hint}</Text>}
         {retry && <Group><Button size="xs" variant="default" onClick={retry}>Try again</Button></Group>}

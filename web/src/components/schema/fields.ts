@@ -121,10 +121,12 @@ function startingValue(kind: FieldKind, given: unknown): unknown {
   return { switch: false, list: [], select: null }[kind as string] ?? "";
 }
 
+const SPELLED: Record<string, string> = { api: "API", url: "URL", ssl: "SSL", id: "ID", sql: "SQL", sslmode: "SSL mode", ca: "CA" };
+
 /** "api_base_url" and "Api Base Url" are both "API base URL". */
 function spoken(title: string): string {
   const words = title.replaceAll("_", " ").trim().toLowerCase().split(/\s+/);
-  const text = words.map((word) => (["api", "url", "ssl", "id", "sql"].includes(word) ? word.toUpperCase() : word)).join(" ");
+  const text = words.map((word) => SPELLED[word] ?? word).join(" ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

@@ -26,7 +26,7 @@ function Fact({ name, value }: { name: string; value: string }) {
 
 function Changes({ changes }: { changes: FieldChange[] }) {
   return (
-    <Table.ScrollContainer minWidth={560} type="native" className="surface" tabIndex={0} role="region" aria-label="Old and new values">
+    <Table.ScrollContainer minWidth={560} type="native" className="surface" role="region" aria-label="Old and new values">
       <Table aria-label="What changed" verticalSpacing={6} highlightOnHover={false}>
         <Table.Thead><Table.Tr><Table.Th w={110}>Change</Table.Th><Table.Th w="24%">Field</Table.Th><Table.Th>Before</Table.Th><Table.Th>After</Table.Th></Table.Tr></Table.Thead>
         <Table.Tbody>

@@ -5,7 +5,7 @@ import { useMemo } from "react";
 import { $api } from "@/api/client";
 import { fieldErrors } from "@/api/errors";
 import { changed } from "@/api/queries";
-import type { Connection, Connector } from "@/api/types";
+import type { Connection, Connector, Dialect } from "@/api/types";
 import { ErrorAlert } from "@/components/ErrorAlert";
 import { fields, initialValues, outgoing, validate, type JsonSchema } from "@/components/schema/fields";
 import { SchemaFields } from "@/components/schema/SchemaFields";
@@ -31,9 +31,11 @@ interface Props {
 export function ConnectionForm({ connector, connection, readOnly, saving, error, onSave }: Props) {
   const config = useMemo(() => fields(connector.config as JsonSchema), [connector]);
   const secrets = useMemo(() => fields(connector.secrets as JsonSchema), [connector]);
-  const plain = connector.files ? config.filter(({ name }) => name !== "uploads") : config;
+  const files = config.find(({ name }) => connector.files && name === "uploads");
+  const plain = config.filter((field) => field !== files);
   const form = useForm<Record<string, unknown>>({
     initialValues: { name: connection?.name ?? "", ...initialValues(config), ...connection?.config, ...initialValues(secrets) },
+    onValuesChange: () => draft.reset(), // what was found belongs to the values before
     validate: (values) => validate(connection ? config : [...config, ...secrets], values),
   });
   const draft = $api.useMutation("post", "/api/v1/connections/test", { onError: showFields });
@@ -65,11 +67,11 @@ export function ConnectionForm({ connector, connection, readOnly, saving, error,
   return (
     <form onSubmit={form.onSubmit(() => onSave(values()))} noValidate>
       <fieldset disabled={readOnly} className="plain-fieldset">
-        <Stack maw={640}>
+        <Stack className="form">
           <TextInput label="Name" required {...form.getInputProps("name")} error={errors.name} />
-          {connector.files && (
-            <Uploads ids={(form.values.uploads as number[]) || []} connectionId={connection?.id} error={errors.uploads} onChange={(ids) => form.setFieldValue("uploads", ids)}
-              onDialect={connector.name === "csv" ? ({ encoding, delimiter, header }) => form.setValues({ encoding, delimiter, header }) : undefined} />
+          {files && (
+            <Uploads field={files} ids={(form.values.uploads as number[]) || []} connectionId={connection?.id} error={errors.uploads} onChange={(ids) => form.setFieldValue("uploads", ids)}
+              dialect={connector.name === "csv" ? (form.values as unknown as Dialect) : undefined} onDialect={({ encoding, delimiter, header }) => form.setValues({ encoding, delimiter, header })} />
           )}
           <SchemaFields fields={plain} values={form.values} errors={errors} onChange={(name, value) => form.setFieldValue(name, value)} />
           <SchemaFields fields={secrets} values={form.values} errors={errors} storedSecrets={Boolean(connection)}

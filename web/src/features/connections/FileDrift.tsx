@@ -13,7 +13,7 @@ export function FileDrift({ connectionId, uploadId }: { connectionId: number; up
   const broken = data.broken.length > 0;
   const title = found.length ? `The header of ${data.filename} has changed` : `${data.filename} has the same columns as before`;
   return (
-    <Alert color={broken ? "red" : found.length ? "yellow" : "green"} variant="light" role="status" title={title} styles={{ message: { color: "var(--mantine-color-text)" } }}>
+    <Alert mt="xs" color={broken ? "red" : found.length ? "yellow" : "green"} variant="light" role="status" title={title} styles={{ message: { color: "var(--mantine-color-text)" } }}>
       <List size="sm">
         {found.map((words) => <List.Item key={words}>{words}</List.Item>)}
         {data.broken.map(({ pipeline, resource, columns }) => (

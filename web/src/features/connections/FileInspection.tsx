@@ -8,16 +8,18 @@ import { bounds, proposed } from "./inspected";
 
 interface Props {
   uploadId: number;
+  /** How the connection reads its files now. */
+  read: Dialect;
   onDialect: (dialect: Dialect) => void;
 }
 
 /** How a CSV file is written, and what its columns hold; both are proposals with their evidence. */
-export function FileInspection({ uploadId, onDialect }: Props) {
+export function FileInspection({ uploadId, read, onDialect }: Props) {
   return (
     <Loaded query={useQuery(inspection(uploadId))}>
       {(found) => (
-        <Stack gap="sm" role="region" aria-label={`Inspection of ${found.filename}`}>
-          <Reasons found={found} onDialect={onDialect} />
+        <Stack gap="sm" pt="sm" role="region" aria-label={`Inspection of ${found.filename}`}>
+          <Reasons found={found} read={read} onDialect={onDialect} />
           <Text size="sm" c="dimmed">{found.complete ? `All ${found.rows.toLocaleString("en")} rows were read.` : `The first ${found.rows.toLocaleString("en")} rows were read; the others not, for lack of time.`}</Text>
           <Table.ScrollContainer minWidth={640} type="native">
             <Table fz="sm" aria-label={`What the columns of ${found.filename} hold`}>
@@ -31,15 +33,16 @@ export function FileInspection({ uploadId, onDialect }: Props) {
   );
 }
 
-function Reasons({ found, onDialect }: { found: Inspection; onDialect: Props["onDialect"] }) {
+function Reasons({ found, read, onDialect }: { found: Inspection } & Pick<Props, "read" | "onDialect">) {
   const { encoding, delimiter, header } = found.dialect;
+  const same = read.encoding === encoding && read.delimiter === delimiter && read.header === header;
   const values: Record<string, string> = { encoding, delimiter: JSON.stringify(delimiter), header: header ? "yes" : "no" };
   return (
     <Group justify="space-between" align="flex-start">
       <List size="sm">
         {found.reasons.map(({ part, evidence }) => <List.Item key={part}><b>{part}: {values[part]}</b>, because {evidence}</List.Item>)}
       </List>
-      <Button size="xs" variant="default" onClick={() => onDialect(found.dialect)}>Read the files like this</Button>
+      {same ? <Text size="sm" c="dimmed" role="status">The files are read like this.</Text> : <Button size="xs" onClick={() => onDialect(found.dialect)}>Read the files like this</Button>}
     </Group>
   );
 }
@@ -47,8 +50,8 @@ function Reasons({ found, onDialect }: { found: Inspection; onDialect: Props["on
 function Row({ column }: { column: FoundColumn }) {
   return (
     <Table.Tr>
-      <Table.Td className="break"><Text span size="sm" fw={600}>{column.name}</Text><br /><small>{column.examples.join(", ")}</small></Table.Td>
-      <Table.Td>{proposed(column)}<br /><small>{column.evidence}</small>
+      <Table.Td className="break"><Text size="sm" fw={600}>{column.name}</Text><Text size="xs" c="dimmed">{column.examples.join(", ")}</Text></Table.Td>
+      <Table.Td><Text size="sm">{proposed(column)}</Text><Text size="xs" c="dimmed">{column.evidence}</Text>
         {column.first_misfits.map(({ value, line, row }) => <Text key={value} size="xs" c="var(--mantine-color-error)" className="break">{line ? `line ${line}` : `row ${row}`}: {value}</Text>)}
       </Table.Td>
       <Table.Td className="number">{column.nulls.toLocaleString("en")}</Table.Td>

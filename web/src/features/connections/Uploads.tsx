@@ -1,12 +1,13 @@
 import { Button, CloseButton, FileButton, Group, Input, Progress, Stack, Text } from "@mantine/core";
 import { IconFileSpreadsheet, IconUpload } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type DragEvent, type ReactNode } from "react";
 
 import { changed, uploads } from "@/api/queries";
 import type { Dialect } from "@/api/types";
 import { Sending } from "@/api/upload";
 import { ErrorAlert } from "@/components/ErrorAlert";
+import type { Field } from "@/components/schema/fields";
 import { bytes } from "@/components/time";
 import { FileDrift } from "./FileDrift";
 import { FileInspection } from "./FileInspection";
@@ -16,7 +17,10 @@ interface Props {
   /** The saved connection: a file of the same name as one of its own is a newer version. */
   connectionId?: number;
   onChange: (ids: number[]) => void;
-  onDialect?: (dialect: Dialect) => void;
+  field: Pick<Field, "label" | "required">;
+  /** For CSV: how the files are read now. */
+  dialect?: Dialect;
+  onDialect: (dialect: Dialect) => void;
   error?: ReactNode;
 }
 
@@ -27,13 +31,13 @@ interface Way {
 }
 
 /** The files of a file connection: drop them here or choose them. */
-export function Uploads({ ids, connectionId, onChange, onDialect, error }: Props) {
+export function Uploads({ ids, connectionId, onChange, field, dialect, onDialect, error }: Props) {
   const known = useQuery(uploads());
   const [way, setWay] = useState<Way | null>(null);
   const [newer, setNewer] = useState<number[]>([]);
   const [inspected, setInspected] = useState<number | null>(null);
   const [over, setOver] = useState(false);
-  const nameOf = (id: number) => known.data?.items.find((item) => item.id === id)?.filename;
+  const client = useQueryClient();
 
   async function send(sendings: Sending[]) {
     let next = ids;
@@ -43,10 +47,13 @@ export function Uploads({ ids, connectionId, onChange, onDialect, error }: Props
       try {
         const upload = await sending.send(progress);
         await changed.uploads();
-        const former = next.find((id) => nameOf(id) === upload.filename);
+        // Asked anew: what this page knew when the file was dropped may have been nothing yet.
+        const { items } = await client.fetchQuery(uploads());
+        const former = next.find((id) => items.some((item) => item.id === id && item.filename === upload.filename));
         if (former) setNewer((all) => [...all.filter((id) => id !== former), upload.id]);
         next = [...next.filter((id) => id !== former), upload.id];
         onChange(next);
+        setInspected(upload.id);
         setWay(null);
       } catch (failure) {
         return setWay((last) => last && { ...last, failure });
@@ -63,7 +70,7 @@ export function Uploads({ ids, connectionId, onChange, onDialect, error }: Props
   }
 
   return (
-    <Input.Wrapper label="Files" withAsterisk error={error} labelElement="div" description="Plain or packed, up to 1 GB. Each file becomes a table you can load; one of the same name takes the place of the older.">
+    <Input.Wrapper label={field.label} withAsterisk={field.required} className="wide" error={error} labelElement="div" description="Plain or packed, up to 1 GB. Each file becomes a table you can load; one of the same name takes the place of the older.">
       <Stack gap="xs" mt={6} p="md" data-over={over || undefined} className="dropzone" onDrop={drop}
         onDragOver={(event) => (event.preventDefault(), setOver(true))} onDragLeave={() => setOver(false)}>
         <Group justify="center" gap="xs">
@@ -79,19 +86,19 @@ export function Uploads({ ids, connectionId, onChange, onDialect, error }: Props
           const name = upload?.filename ?? `Upload ${id}`;
           return (
             <div key={id}>
-              <Group justify="space-between" wrap="nowrap" className="surface" px="sm" py={4}>
+              <Group justify="space-between" wrap="nowrap" className="surface" px="sm" py={4} gap="xs">
                 <Group gap="xs" wrap="nowrap" style={{ minWidth: 0 }}>
                   <IconFileSpreadsheet size={18} aria-hidden />
                   <Text size="sm" truncate>{name}</Text>
                   {upload && <Text size="sm" c="dimmed" className="nowrap">{bytes(upload.size)}</Text>}
                 </Group>
                 <Group gap={4} wrap="nowrap">
-                  {onDialect && <Button size="compact-xs" variant="subtle" aria-expanded={inspected === id} onClick={() => setInspected(inspected === id ? null : id)}>Inspect {name}</Button>}
+                  {dialect && <Button size="compact-xs" variant="subtle" aria-label={`Inspect ${name}`} aria-expanded={inspected === id} onClick={() => setInspected(inspected === id ? null : id)}>Inspect</Button>}
                   <CloseButton aria-label={`Remove ${name}`} onClick={() => onChange(ids.filter((other) => other !== id))} />
                 </Group>
               </Group>
               {connectionId && newer.includes(id) && <FileDrift connectionId={connectionId} uploadId={id} />}
-              {onDialect && inspected === id && <FileInspection uploadId={id} onDialect={onDialect} />}
+              {dialect && inspected === id && <FileInspection uploadId={id} read={dialect} onDialect={onDialect} />}
             </div>
           );
         })}

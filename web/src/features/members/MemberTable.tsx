@@ -17,7 +17,7 @@ export function MemberTable({ members }: { members: Member[] }) {
   const me = useMe();
   const may = useMay();
   return (
-    <Table.ScrollContainer minWidth={620} type="native" tabIndex={0} role="region" aria-label="All members">
+    <Table.ScrollContainer minWidth={620} type="native" role="region" aria-label="All members">
       <Table aria-label="Members">
         <Table.Thead><Table.Tr><Table.Th>Name</Table.Th><Table.Th>E-mail</Table.Th><Table.Th w={180}>Role</Table.Th><Table.Th w={130}>Membership</Table.Th></Table.Tr></Table.Thead>
         <Table.Tbody>

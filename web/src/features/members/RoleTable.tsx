@@ -15,7 +15,7 @@ export function RoleTable() {
         const reach = list.map(({ name, permissions }) => ({ name, actions: actionsByNoun(permissions) }));
         const nouns = [...new Set(list.flatMap(({ permissions }) => [...actionsByNoun(permissions).keys()]))].sort();
         return (
-          <Table.ScrollContainer minWidth={680} type="native" tabIndex={0} role="region" aria-label="What the roles may do">
+          <Table.ScrollContainer minWidth={680} type="native" role="region" aria-label="What the roles may do">
             <Table aria-label="Roles" verticalSpacing={6}>
               <Table.Thead>
                 <Table.Tr>

@@ -1,4 +1,4 @@
-import { Checkbox, Select, Table, TextInput } from "@mantine/core";
+import { Checkbox, Select, Table, Text, TextInput } from "@mantine/core";
 
 import type { ColumnConfig, ResourceConfig, SourceColumn } from "@/api/types";
 
@@ -35,16 +35,16 @@ export function ColumnTable({ config, columns, errors, onChange }: Props) {
 
   return (
     <>
-      <Select label="Columns that are not named here" size="xs" maw={320} mb="sm" data={[{ value: "include", label: "are loaded as they are" }, { value: "exclude", label: "are not loaded" }]}
+      <Select label="Columns that are not named here" size="xs" maw={320} my="sm" data={[{ value: "include", label: "are loaded as they are" }, { value: "exclude", label: "are not loaded" }]}
         value={config.other_columns ?? "include"} allowDeselect={false} onChange={(value) => onChange({ ...config, other_columns: value as "include" | "exclude" })} />
       <Table.ScrollContainer minWidth={680} type="native">
         <Table aria-label={`Columns of ${config.name}`} verticalSpacing={4} fz="sm">
-          <Table.Thead><Table.Tr><Table.Th w={60}>Load</Table.Th><Table.Th>Column</Table.Th><Table.Th>Name in the table</Table.Th><Table.Th>Type</Table.Th><Table.Th>Mask</Table.Th></Table.Tr></Table.Thead>
+          <Table.Thead><Table.Tr><Table.Th w={60}>Load</Table.Th><Table.Th miw={130}>Column</Table.Th><Table.Th>Name in the table</Table.Th><Table.Th>Type</Table.Th><Table.Th>Mask</Table.Th></Table.Tr></Table.Thead>
           <Table.Tbody>
             {names.map((name) => (
               <Table.Tr key={name}>
                 <Table.Td><Checkbox size="xs" aria-label={`Load column ${name}`} checked={loaded(name)} onChange={(event) => change(name, { include: event.currentTarget.checked })} /></Table.Td>
-                <Table.Td className="break">{name}<br /><small>{types.get(name) ?? "not at the source"}</small></Table.Td>
+                <Table.Td className="break">{name}<Text size="xs" c="dimmed">{types.get(name) ?? "not at the source"}</Text></Table.Td>
                 <Table.Td><TextInput size="xs" aria-label={`Name of ${name}`} placeholder={name} value={set[name]?.name ?? ""} error={errors[`${name}.name`] ?? errors[name]} onChange={(event) => change(name, { name: event.currentTarget.value || null })} /></Table.Td>
                 <Table.Td><Select size="xs" aria-label={`Type of ${name}`} placeholder="as it is" clearable data={TYPES} value={set[name]?.type ?? null} error={errors[`${name}.type`]} onChange={(type) => change(name, { type: type as ColumnConfig["type"] })} clearButtonProps={{ "aria-label": `Type of ${name} as it is` }} /></Table.Td>
                 <Table.Td><Select size="xs" aria-label={`Mask of ${name}`} placeholder="none" clearable data={MASKS} value={(set[name]?.mask as string | null | undefined) ?? null} error={errors[`${name}.mask`]} onChange={(mask) => change(name, { mask })} clearButtonProps={{ "aria-label": `No mask for ${name}` }} /></Table.Td>

@@ -25,7 +25,7 @@ interface Props {
 export function DraftPreview({ table, target, found, error, fetching }: Props) {
   return (
     <section aria-label="Preview" aria-busy={fetching}>
-      <Text size="sm" c="dimmed" role="status" mt="md">{fetching ? "Trying it on the first rows…" : found && !error ? scope(found) : "Nothing to show yet."}</Text>
+      <Text size="sm" c="dimmed" role="status" mt="md" mb={4}>{told({ found, error, fetching })}</Text>
       <ErrorAlert error={error} title="It cannot be loaded like this" />
       {found && !error && (
         <Tabs defaultValue="after" keepMounted={false}>
@@ -37,6 +37,12 @@ export function DraftPreview({ table, target, found, error, fetching }: Props) {
       )}
     </section>
   );
+}
+
+function told({ found, error, fetching }: Pick<Props, "found" | "error" | "fetching">): string {
+  if (fetching) return "Trying it on the first rows…";
+  if (error) return "";
+  return found ? scope(found) : "Nothing to show yet.";
 }
 
 function scope({ rows, complete }: Found): string {

@@ -8,9 +8,11 @@ import { changed, pipeline } from "@/api/queries";
 import type { Pipeline } from "@/api/types";
 import { ChangeTable } from "@/components/changes/ChangeTable";
 import { DeleteButton } from "@/components/DeleteButton";
+import { ErrorAlert } from "@/components/ErrorAlert";
 import { Loaded } from "@/components/Loaded";
 import { Page, Panel } from "@/components/Page";
 import { EditableBy } from "@/components/Permitted";
+import { PublishButton, usePublish } from "@/components/PublishButton";
 import { useParam } from "@/components/useParam";
 import { LoadedTables } from "./LoadedTables";
 import { type Loading, useLoadingOf } from "./loading";
@@ -30,6 +32,7 @@ function Opened({ pipeline: found }: { pipeline: Pipeline }) {
   const [tab, setTab] = useParam("tab", "settings");
   const loading = useLoadingOf(String(found.destination_connection_id ?? ""));
   const can = (ability: Loading["abilities"][number]) => loading?.abilities.includes(ability) ?? true;
+  const publish = usePublish(found.workflow_id);
   const save = $api.useMutation("patch", "/api/v1/pipelines/{id}", {
     onSuccess: async () => {
       await changed.nodes();
@@ -47,9 +50,11 @@ function Opened({ pipeline: found }: { pipeline: Pipeline }) {
       actions={
         <>
           <Button component={Link} variant="default" to={`/workflows/${found.workflow_id}?node=${found.slug}`}>See it in the workflow</Button>
+          <PublishButton publish={publish} variant="default" />
           <DeleteButton permission="pipelines:delete" what={`pipeline "${found.name}"`} pending={remove.isPending} error={remove.error} onConfirm={() => remove.mutate({ params: { path } })} />
         </>
       }>
+      {publish.error && <ErrorAlert error={publish.error} title="Not published" />}
       <Tabs value={tab} onChange={setTab} keepMounted={false}>
         <Tabs.List mb="md">
           <Tabs.Tab value="settings">Settings</Tabs.Tab>

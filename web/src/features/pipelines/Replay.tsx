@@ -43,7 +43,7 @@ export function Offer({ id, found, may }: { id: number; found: RejectedTables; m
           onConfirm={(done) => start.mutate({ params: { path: { id } }, body: { tables: table === null ? [] : [table] } }, { onSuccess: done })} />
       }>
       <Stack gap="xs">
-        {why && <Text size="sm">{why}</Text>}
+        <Text size="sm">{why ?? "Change the settings so that they fit, publish, and replay: rows that are loaded leave this list."}</Text>
         {found.tables.map((one) => (
           <Group key={one.table} gap="xs">
             <Text size="sm" fw={600}>{one.table}</Text>

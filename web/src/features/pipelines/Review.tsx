@@ -5,6 +5,7 @@ import { connections, workflows } from "@/api/queries";
 import { BATCH_SIZE, type Draft } from "./draft";
 import { KeyCheck } from "./KeyCheck";
 import { settings } from "./selection";
+import { POLICIES } from "./ways";
 
 const SHOWN = 20;
 const MODES = { resources: "The chosen tables", single_table: "One table", full_database: "The whole source" };
@@ -24,11 +25,11 @@ export function Review({ draft }: { draft: Draft }) {
     ["To", `${draft.destination ? named(draft.destination) : "the managed warehouse"}, dataset ${draft.dataset}`],
     ["Loads", mode === "full_database" && table_names.length ? `${table_names.length.toLocaleString("en")} tables by name` : MODES[mode]],
     ["Rows in memory at once", batch_size.toLocaleString("en")],
-    ["When the source has changed", schema_changes],
+    ["When the source has changed", POLICIES.find(({ value }) => value === schema_changes)?.label ?? schema_changes],
   ];
   return (
     <Stack>
-      <Table aria-label="The pipeline" fz="sm" w="auto">
+      <Table aria-label="The pipeline" fz="sm" maw={720}>
         <Table.Tbody>{facts.map(([name, value]) => <Table.Tr key={name}><Table.Th scope="row">{name}</Table.Th><Table.Td className="break">{value}</Table.Td></Table.Tr>)}</Table.Tbody>
       </Table>
       {keyed.slice(0, SHOWN).map(([name, config]) => <KeyCheck key={name} sourceId={Number(draft.source)} config={config} quiet />)}

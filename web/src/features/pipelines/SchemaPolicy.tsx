@@ -1,12 +1,7 @@
 import { Radio, Stack } from "@mantine/core";
 
 import type { SchemaPolicy as Policy } from "@/api/types";
-
-const POLICIES: { value: Policy; label: string; description: string }[] = [
-  { value: "apply", label: "Apply", description: "The load goes on, and what changed is kept on the page Schema changes." },
-  { value: "hold", label: "Hold for approval", description: "The run fails before it writes anything. Approve the changes under Schema changes, then retry it." },
-  { value: "refuse", label: "Refuse", description: "The run fails before it writes anything, until the source or the settings change." },
-];
+import { POLICIES } from "./ways";
 
 interface Props {
   value: Policy;

@@ -1,5 +1,5 @@
 /** The ways of loading and of filtering, as forms offer them. */
-import type { ContractRule, ResourceConfig, RowFilter, SchemaContract } from "@/api/types";
+import type { ContractRule, ResourceConfig, RowFilter, SchemaContract, SchemaPolicy } from "@/api/types";
 
 export const DISPOSITIONS: { value: ResourceConfig["write_disposition"]; label: string }[] = [
   { value: "append", label: "append: add the rows" },
@@ -37,4 +37,10 @@ export const RULES: { value: ContractRule; label: string }[] = [
   { value: "freeze", label: "freeze: the load fails before it writes" },
   { value: "discard_row", label: "discard_row: rows that need it are put aside" },
   { value: "discard_value", label: "discard_value: their values are left out" },
+];
+
+export const POLICIES: { value: SchemaPolicy; label: string; description: string }[] = [
+  { value: "apply", label: "Apply", description: "The load goes on, and what changed is kept on the page Schema changes." },
+  { value: "hold", label: "Hold for approval", description: "The run fails before it writes anything. Approve the changes under Schema changes, then retry it." },
+  { value: "refuse", label: "Refuse", description: "The run fails before it writes anything, until the source or the settings change." },
 ];

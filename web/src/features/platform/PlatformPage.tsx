@@ -65,7 +65,7 @@ function Organizations({ owner }: { owner: boolean }) {
   return (
     <Loaded query={query}>
       {({ items }) => (
-        <Table.ScrollContainer minWidth={680} type="native" tabIndex={0} role="region" aria-label="All organizations">
+        <Table.ScrollContainer minWidth={680} type="native" role="region" aria-label="All organizations">
           <Table aria-label="Organizations">
             <Table.Thead><Table.Tr><Table.Th>Name</Table.Th><Table.Th className="number">Members</Table.Th><Table.Th>Created</Table.Th><Table.Th>Airflow for its operators</Table.Th></Table.Tr></Table.Thead>
             <Table.Tbody>{items.map((item) => <Row key={item.id} organization={item} owner={owner} />)}</Table.Tbody>

@@ -5,11 +5,12 @@ import { useState } from "react";
 import { useParams } from "react-router";
 
 import { $api } from "@/api/client";
-import { changed, run } from "@/api/queries";
+import { changed, pipelines, run } from "@/api/queries";
 import type { RunDetail } from "@/api/types";
 import { ErrorAlert } from "@/components/ErrorAlert";
 import { Loaded } from "@/components/Loaded";
 import { Page, Panel } from "@/components/Page";
+import { nodePath } from "@/components/paths";
 import { Permitted } from "@/components/Permitted";
 import { StateBadge } from "@/components/StateBadge";
 import { Duration, TimeAgo } from "@/components/Time";
@@ -34,9 +35,19 @@ function stored(error: Record<string, unknown>): ApiError {
   return new ApiError(0, String(error.error), String(error.message), error.hint as string | null, (error.problems ?? []) as never);
 }
 
+/** Where the pages of pipelines are, by their slugs. */
+function usePipelinePaths(): (slug: string) => string | undefined {
+  const { data } = useQuery(pipelines());
+  return (slug) => {
+    const found = data?.items.find((pipeline) => pipeline.slug === slug);
+    return found && nodePath({ id: found.id, kind: "pipeline" });
+  };
+}
+
 function Opened({ run: detail, onAgain }: { run: RunDetail; onAgain: () => void }) {
   const [tab, setTab] = useParam("tab", "tasks");
   const [task, setTask] = useParam("task");
+  const pathOf = usePipelinePaths();
   const live = useRunEvents(detail.dag_id, detail.run_id);
   const path = { params: { path: { dag_id: detail.dag_id, run_id: detail.run_id } } };
   const retry = $api.useMutation("post", "/api/v1/runs/{dag_id}/{run_id}/retry", { onSuccess: () => changed.runs().then(onAgain) });
@@ -76,7 +87,7 @@ function Opened({ run: detail, onAgain }: { run: RunDetail; onAgain: () => void 
           <Tabs.Panel value="tasks">
             <TaskTable tasks={detail.tasks} live={live.tasks} onLog={(id) => openLog(id)} />
           </Tabs.Panel>
-          <Tabs.Panel value="tables"><RunTables results={detail.results} live={live.rows} going={going} /></Tabs.Panel>
+          <Tabs.Panel value="tables"><RunTables results={detail.results} live={live.rows} going={going} pathOf={pathOf} /></Tabs.Panel>
           <Tabs.Panel value="dbt"><DbtResults runId={detail.run_id} results={detail.results} /></Tabs.Panel>
           <Tabs.Panel value="logs">
             <TaskLog run={detail} task={task} going={going} onTask={setTask} />

@@ -1,5 +1,6 @@
-import { Table, Text } from "@mantine/core";
+import { Anchor, Table, Text } from "@mantine/core";
 import { IconAlertTriangle, IconTable } from "@tabler/icons-react";
+import { Link } from "react-router";
 
 import type { RunResult } from "@/api/types";
 import { EmptyState } from "@/components/EmptyState";
@@ -48,7 +49,15 @@ function soFar(node: string, stages: Record<string, Record<string, number>>): Ro
 
 const count = (value: number | undefined) => (value === undefined ? "–" : number.format(value));
 
-export function RunTables({ results, live, going }: { results: RunResult[]; live: LiveRows; going: boolean }) {
+interface Props {
+  results: RunResult[];
+  live: LiveRows;
+  going: boolean;
+  /** Where the page of a node is. */
+  pathOf?: (node: string) => string | undefined;
+}
+
+export function RunTables({ results, live, going, pathOf = () => undefined }: Props) {
   const rows = tableRows(results, live);
   if (!rows.length) {
     return <EmptyState icon={<IconTable aria-hidden />} title="No rows yet" text={going ? "Counts appear here as soon as the first load reads." : "This run loaded no table."} />;
@@ -63,12 +72,12 @@ export function RunTables({ results, live, going }: { results: RunResult[]; live
           {rows.map((row) => (
             <Table.Tr key={`${row.node} ${row.table}`} data-table={row.table}>
               <Table.Td fw={600}>{row.table}</Table.Td>
-              <Table.Td>{row.node}</Table.Td>
+              <Table.Td>{pathOf(row.node) ? <Anchor component={Link} size="sm" to={pathOf(row.node)!}>{row.node}</Anchor> : row.node}</Table.Td>
               <Table.Td className="number">{count(row.extracted)}</Table.Td>
               <Table.Td className="number">{count(row.normalized)}</Table.Td>
               <Table.Td className="number" fw={600}>{count(row.loaded)}</Table.Td>
               <Table.Td className="number">{row.size ? bytes(row.size) : "–"}</Table.Td>
-              <Table.Td><Notes row={row} /></Table.Td>
+              <Table.Td><Notes row={row} path={pathOf(row.node)} /></Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>
@@ -77,13 +86,13 @@ export function RunTables({ results, live, going }: { results: RunResult[]; live
   );
 }
 
-function Notes({ row }: { row: Row }) {
+function Notes({ row, path }: { row: Row; path: string | undefined }) {
   if (!row.final) return <Text size="sm" c="dimmed">so far</Text>;
   return (
     <>
       {row.replay && <Text size="sm">a replay: the rows read had been rejected</Text>}
       {row.loaded === 0 && <Text size="sm" className="nowrap"><IconAlertTriangle size={14} aria-hidden /> no new rows</Text>}
-      {row.rejected ? <Text size="sm">{number.format(row.rejected)} rejected: see {row.table}__rejected</Text> : null}
+      {row.rejected ? <Text size="sm">{number.format(row.rejected)} rejected: {path ? <Anchor component={Link} to={`${path}?tab=rejected&table=${row.table}`}>see them, and why</Anchor> : `see ${row.table}__rejected`}</Text> : null}
       {row.deleted ? <Text size="sm">{number.format(row.deleted)} deleted: the source has them no longer</Text> : null}
       {row.restored ? <Text size="sm">{number.format(row.restored)} are back at the source</Text> : null}
       {typeof row.sourceRows === "number" && <Text size="sm">counted: the source has {number.format(row.sourceRows)} rows, and they are all here{row.rejected ? " or rejected" : ""}</Text>}
