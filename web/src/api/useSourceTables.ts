@@ -1,5 +1,4 @@
 /** The tables of a source, searched and paged by the service. */
-import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useMutation } from "@tanstack/react-query";
 
 import { $api, client, invalidate } from "./client";
@@ -25,7 +24,7 @@ export interface SourceTables {
 }
 
 export function useSourceTables(id: number, search: string, schema = ""): SourceTables {
-  const [asked] = useDebouncedValue(search.trim(), 250);
+  const asked = search.trim();
   const path = { id };
   const query = $api.useInfiniteQuery(
     "get",

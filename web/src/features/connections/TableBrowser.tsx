@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Select, Stack, Text, TextInput } from "@mantine/core";
+import { Anchor, Button, Group, Select, Stack, Text } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 
@@ -8,6 +8,7 @@ import { useSourceTables, type SourceTables } from "@/api/useSourceTables";
 import { ErrorAlert } from "@/components/ErrorAlert";
 import { LoadingBars } from "@/components/Loaded";
 import { Panel } from "@/components/Page";
+import { SearchInput } from "@/components/SearchInput";
 import { TimeAgo } from "@/components/Time";
 import { useParam } from "@/components/useParam";
 import { TableDetails } from "./TableDetails";
@@ -24,7 +25,7 @@ export function TableBrowser({ connection }: { connection: Connection }) {
     <div className="table-columns">
       <Panel>
         <Stack gap="sm">
-          <TextInput aria-label="Search tables" placeholder="Search by a part of the name" value={search} onChange={(event) => setSearch(event.currentTarget.value)} />
+          <SearchInput label="Search tables" initial={search} onSearch={setSearch} />
           {names.length > 1 && (
             <Select aria-label="Schema" placeholder="All schemas" clearable searchable data={names} value={schema || null} onChange={setSchema} clearButtonProps={{ "aria-label": "All schemas" }} />
           )}

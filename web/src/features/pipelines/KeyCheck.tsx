@@ -1,6 +1,7 @@
 import { Alert, Text } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { useEffect } from "react";
 
 import { sourceProfile } from "@/api/queries";
 import type { ResourceConfig } from "@/api/types";
@@ -8,11 +9,24 @@ import { useMay } from "@/api/useMe";
 import { KeyFinding } from "@/components/KeyFinding";
 import { sourceOf } from "./selection";
 
+interface Props {
+  sourceId: number;
+  config: ResourceConfig;
+  /** Only what is wrong is said. */
+  quiet?: boolean;
+  /** Called when it is known, or cannot be. */
+  onSettled?: () => void;
+}
+
 /** Whether the key of a resource tells rows apart, with those that it does not; for those who may look at rows. */
-export function KeyCheck({ sourceId, config, quiet = false }: { sourceId: number; config: ResourceConfig; quiet?: boolean }) {
+export function KeyCheck({ sourceId, config, quiet = false, onSettled }: Props) {
   const source = sourceOf(config);
   const may = useMay()("connections:write");
   const query = useQuery({ ...sourceProfile(sourceId, source, config.primary_key), enabled: may && config.primary_key.length > 0 });
+  const settled = !query.isPending;
+  useEffect(() => {
+    if (settled) onSettled?.();
+  }, [settled, onSettled]);
   if (!config.primary_key.length || !may) return null;
   if (query.isPending) return quiet ? null : <Text size="xs" c="dimmed" role="status">Looking whether the key is unique…</Text>;
   if (query.error) return quiet ? null : <Text size="xs" c="dimmed">Whether the key is unique could not be seen: {query.error.message}</Text>;

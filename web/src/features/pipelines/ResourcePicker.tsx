@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Pagination, Table, Text, TextInput } from "@mantine/core";
+import { Button, Checkbox, Group, Pagination, Table, Text } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
 import { useState } from "react";
 
@@ -6,6 +6,7 @@ import type { SourceTable } from "@/api/types";
 import { SOURCE_PAGE, useSourceTables } from "@/api/useSourceTables";
 import { ErrorAlert } from "@/components/ErrorAlert";
 import { LoadingBars } from "@/components/Loaded";
+import { SearchInput } from "@/components/SearchInput";
 import { chosenAs, others, proposal, without, type Selection } from "./selection";
 
 interface Props {
@@ -39,7 +40,7 @@ export function ResourcePicker({ sourceId, selection, onChange }: Props) {
   return (
     <div>
       <Group gap="sm" mb="sm">
-        <TextInput aria-label="Search resources" placeholder="Search by a part of the name" value={search} onChange={(event) => (setSearch(event.currentTarget.value), setPage(1))} />
+        <SearchInput label="Search resources" onSearch={(words) => (setSearch(words), setPage(1))} />
         <Button variant="default" loading={list.takingAll} disabled={!list.tables.length} onClick={() => list.takeAll((tables) => toggle(tables, true))}>{search ? "Choose all that are found" : "Choose all"}</Button>
         <Button variant="default" disabled={!Object.keys(selection).length} onClick={() => onChange({})}>Choose none</Button>
         <Button variant="default" leftSection={<IconRefresh size={15} aria-hidden />} loading={list.refreshing} onClick={list.refresh}>Read the source again</Button>

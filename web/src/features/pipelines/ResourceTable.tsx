@@ -1,8 +1,9 @@
-import { Checkbox, Pagination, Stack, Table, Text, TextInput, UnstyledButton, VisuallyHidden } from "@mantine/core";
+import { Checkbox, Pagination, Stack, Table, Text, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { useState } from "react";
 
 import type { ResourceConfig } from "@/api/types";
+import { SearchInput } from "@/components/SearchInput";
 import { BulkBar } from "./BulkBar";
 import type { Target } from "./DraftPreview";
 import { ResourceEditor } from "./ResourceEditor";
@@ -51,7 +52,7 @@ export function ResourceTable({ sourceId, selection, problems, readOnly, target,
   if (!Object.keys(selection).length) return <Text size="sm" c="dimmed">No resource is chosen.</Text>;
   return (
     <Stack gap="sm">
-      <TextInput aria-label="Search chosen resources" placeholder="Search by a part of the name" maw={320} value={search} onChange={(event) => (setSearch(event.currentTarget.value), setPage(1))} />
+      <SearchInput label="Search chosen resources" maw={320} onSearch={(words) => (setSearch(words), setPage(1))} />
       {!readOnly && <BulkBar count={meant.length} onChange={(change) => onChange(changed(selection, meant, change))} onRemove={() => onChange(without(selection, meant))} />}
       <Table.ScrollContainer minWidth={980} type="native">
         <Table aria-label="Chosen resources" verticalSpacing={6}>

@@ -1,7 +1,9 @@
 import { Stack, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { useCallback, useState } from "react";
 
 import { connections, workflows } from "@/api/queries";
+import type { ResourceConfig } from "@/api/types";
 import { BATCH_SIZE, type Draft } from "./draft";
 import { KeyCheck } from "./KeyCheck";
 import { settings } from "./selection";
@@ -32,7 +34,7 @@ export function Review({ draft }: { draft: Draft }) {
       <Table aria-label="The pipeline" fz="sm" maw={720}>
         <Table.Tbody>{facts.map(([name, value]) => <Table.Tr key={name}><Table.Th scope="row">{name}</Table.Th><Table.Td className="break">{value}</Table.Td></Table.Tr>)}</Table.Tbody>
       </Table>
-      {keyed.slice(0, SHOWN).map(([name, config]) => <KeyCheck key={name} sourceId={Number(draft.source)} config={config} quiet />)}
+      <KeyChecks sourceId={Number(draft.source)} configs={keyed.slice(0, SHOWN).map(([, config]) => config)} />
       {keyed.length > SHOWN && <Text size="sm" c="dimmed">Only the keys of the first {SHOWN} resources are looked at here; the settings of a resource look at its own.</Text>}
       {chosen.length > 0 && (
         <Table.ScrollContainer minWidth={620} type="native">
@@ -54,4 +56,11 @@ export function Review({ draft }: { draft: Draft }) {
       {chosen.length > SHOWN && <Text size="sm" c="dimmed">and {(chosen.length - SHOWN).toLocaleString("en")} more</Text>}
     </Stack>
   );
+}
+
+/** One key after the other: each reads rows of the source, and saving must not wait behind them. */
+function KeyChecks({ sourceId, configs }: { sourceId: number; configs: ResourceConfig[] }) {
+  const [settled, setSettled] = useState(0);
+  const next = useCallback(() => setSettled((before) => before + 1), []);
+  return configs.slice(0, settled + 1).map((config) => <KeyCheck key={config.name} sourceId={sourceId} config={config} quiet onSettled={next} />);
 }
