@@ -21,8 +21,10 @@ log = structlog.get_logger()
 # The largest model or graph that people write is far below. Airflow's side reports more.
 MAX_BODY_BYTES = 1 << 20
 MAX_INTERNAL_BODY_BYTES = 8 << 20
+MAX_PIPELINE_BODY_BYTES = 4 << 20  # thousands of tables, each with all of its settings
 MULTIPART_OVERHEAD = 64 << 10
 UPLOADS = "/api/v1/uploads"
+PIPELINES = "/api/v1/pipelines"
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -161,4 +163,6 @@ class BodyLimit:
     def _limit(self, path: str) -> int:
         if path == UPLOADS or path.startswith(f"{UPLOADS}/partial/"):
             return self.upload_max_bytes
+        if path == PIPELINES or path.startswith(f"{PIPELINES}/"):
+            return MAX_PIPELINE_BODY_BYTES
         return MAX_INTERNAL_BODY_BYTES if path.startswith("/internal/") else MAX_BODY_BYTES

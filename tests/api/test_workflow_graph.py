@@ -53,6 +53,19 @@ def fields(answer: Any) -> set[str]:
     return {problem["field"] for problem in answer.json()["problems"]}
 
 
+@pytest.mark.feature("C3")
+async def test_a_pipeline_of_thousands_of_tables_is_saved_as_it_was_read(make_org: Any) -> None:
+    """As its page does it: with every setting of every table."""
+    client = await make_org()
+    names = [f"a_table_of_a_large_database_{number}" for number in range(5000)]
+    config = {"resources": [{"name": name, "source": "t.csv"} for name in names]}
+    made = await make_pipeline(client, config=config)
+    url = f"{API}/pipelines/{made['id']}"
+    answer = await client.patch(url, json={"config": made["config"] | {"batch_size": 1000}})
+    assert answer.status_code == 200, answer.text[:500]
+    assert len(answer.json()["config"]["resources"]) == 5000
+
+
 @pytest.mark.feature("C1", "C8", "B6", "D10")
 async def test_a_pipeline_is_made_read_changed_and_deleted(make_org: Any) -> None:
     client = await make_org()

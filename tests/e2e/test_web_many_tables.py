@@ -80,6 +80,7 @@ def test_thousands_of_tables_stay_usable(stack: Stack, chromium: Browser) -> Non
     assert len(config["resources"]) == TABLES
     kinds = [resource["write_disposition"] for resource in config["resources"]]
     assert (kinds.count("append"), kinds.count("merge")) == (10, TABLES - 10)
+    assert config["batch_size"] == 20_000
     assert chrome.wrong(page) == []
     page.context.close()
 
@@ -152,6 +153,10 @@ def save(page: Page) -> None:
     expect(chosen.get_by_role("textbox", name="Table of table_000000")).to_be_visible()
     clock.tell("shown on one page")
     few(page)
+    page.get_by_label("Rows in memory at once").fill("20000")
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_text("Saved. Publish the workflow")).to_be_visible()
+    clock.tell("saved again")
 
 
 def few(page: Page) -> None:
