@@ -1,7 +1,7 @@
 """A source of very many tables in the browser: found, chosen, changed at once, saved.
 
-By default 1,000 tables; `ETLFABRIC_TABLES` makes it more, up to five thousand. What the browser's own
-clock says is printed; that no more rows stand on the page than a screen can use is asserted.
+By default 1,000 tables; `ETLFABRIC_TABLES` makes it more, up to five thousand. What the browser's
+own clock says is printed; that the page holds no more rows than a screen can use is asserted.
 """
 
 import os
