@@ -47,7 +47,7 @@ function Shown({ workflowId, backfill: found, onShow }: { workflowId: number; ba
               <Table.Tr key={run_id}>
                 <Table.Td>{start && absolute(new Date(start))}</Table.Td><Table.Td>{end && absolute(new Date(end))}</Table.Td>
                 <Table.Td><StateBadge state={state} /></Table.Td>
-                <Table.Td><Anchor component={Link} size="sm" to={runPath({ dag_id: found.dag_id, run_id })} aria-label={`Run of the window from ${start}`}>See it</Anchor></Table.Td>
+                <Table.Td><Anchor component={Link} size="sm" to={runPath({ dag_id: found.dag_id, run_id })} aria-label={`See it: the run of the window from ${start}`}>See it</Anchor></Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
