@@ -1,6 +1,6 @@
 """What a backfill would do, told before it starts: its windows, and which tables they reload."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -8,6 +8,7 @@ from typing import Literal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from etlfabric_core.access.principal import Principal
+from etlfabric_core.connectors import get_connector
 from etlfabric_core.db.scope import OpenSession, get_owned, org_select
 from etlfabric_core.errors import Conflict, InvalidConfig, Problem
 from etlfabric_core.graph.columns import ColumnType
@@ -16,6 +17,8 @@ from etlfabric_core.graph.resources import ResourceConfig
 from etlfabric_core.models import Revision, Workflow
 from etlfabric_core.orchestrator.port import BackfillRequest, Orchestrator, Reprocess
 from etlfabric_core.services.delivery import Published, delivered, published_now
+from etlfabric_core.services.destination_abilities import require_backfill
+from etlfabric_core.services.run_context import destination_of
 from etlfabric_core.specs.cron import next_times
 from etlfabric_core.specs.document import ScheduleSpec
 from etlfabric_core.specs.state import NodeSnapshot
@@ -102,7 +105,7 @@ async def prepare(
 
     Raises:
         NotFound: no such workflow.
-        Conflict: nothing is published, or there is no schedule.
+        Conflict: nothing is published, there is no schedule, or a destination takes no backfill.
         InvalidConfig: the period is wrong.
         TransientError: Airflow has not taken the revision over in time.
         UpstreamUnavailable: Airflow does not answer.
@@ -111,7 +114,7 @@ async def prepare(
     async with open_session() as session:
         workflow = await get_owned(session, Workflow, workflow_id)
         published = await published_now(session, workflow)
-        nodes = await _pipelines(session, workflow, published)
+        parts = await parts_of(session, workflow, published)
     schedule = next((s for s in published.spec.schedules if s.slug is None), None)
     if schedule is None:
         raise Conflict(
@@ -129,7 +132,6 @@ async def prepare(
     )
     dates = await orchestrator.plan_backfill(request)
     windows = [_window(schedule, date) for date in sorted(dates)]
-    parts = tuple(part for slug, config in nodes for part in _parts(slug, config))
     return Prepared(Plan(request.dag_id, windows, parts), request, workflow)
 
 
@@ -142,9 +144,26 @@ def wrong(field: str, message: str) -> InvalidConfig:
     )
 
 
+async def parts_of(
+    session: AsyncSession, workflow: Workflow, published: Published
+) -> tuple[Part, ...]:
+    """Which resources a backfill reloads.
+
+    Raises:
+        Conflict: one of them goes to a destination that takes no backfill.
+        NotFound: the connection of a destination was deleted.
+    """
+    nodes = await _pipelines(session, workflow, published)
+    parts = tuple(part for slug, node in nodes.items() for part in _parts(slug, node))
+    for slug in sorted({part.pipeline for part in parts if part.takes_part}):
+        destination = await destination_of(session, nodes[slug])
+        require_backfill(get_connector(destination.connector), destination.config, slug)
+    return parts
+
+
 async def _pipelines(
     session: AsyncSession, workflow: Workflow, published: Published
-) -> Iterable[tuple[str, PipelineConfig]]:
+) -> Mapping[str, NodeSnapshot]:
     revision = await session.scalar(
         org_select(Revision).where(
             Revision.workflow_id == workflow.id, Revision.number == published.spec.revision
@@ -152,11 +171,7 @@ async def _pipelines(
     )
     stored = revision.nodes if revision else {}
     nodes = {slug: NodeSnapshot.model_validate(stored[slug]) for slug in sorted(stored)}
-    return [
-        (slug, PipelineConfig.model_validate(node.config))
-        for slug, node in nodes.items()
-        if node.kind == "pipeline"
-    ]
+    return {slug: node for slug, node in nodes.items() if node.kind == "pipeline"}
 
 
 def _window(schedule: ScheduleSpec, start: datetime) -> Window:
@@ -164,7 +179,8 @@ def _window(schedule: ScheduleSpec, start: datetime) -> Window:
     return Window(start.astimezone(UTC), end.astimezone(UTC))
 
 
-def _parts(pipeline: str, config: PipelineConfig) -> Iterator[Part]:
+def _parts(pipeline: str, node: NodeSnapshot) -> Iterator[Part]:
+    config = PipelineConfig.model_validate(node.config)
     for resource in config.resources:
         takes_part, reason = _part(resource)
         yield Part(pipeline, resource.name, takes_part, reason)

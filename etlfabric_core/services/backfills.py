@@ -12,6 +12,7 @@ from etlfabric_core.models import Workflow
 from etlfabric_core.orchestrator.port import Backfill, BackfillRequest, DagRun, Orchestrator
 from etlfabric_core.services import audit, backfill_plans
 from etlfabric_core.services.backfill_plans import Asked, OnFailure, Plan
+from etlfabric_core.services.delivery import published_now
 from etlfabric_core.services.runs import CANCELLED
 from etlfabric_core.slugs import dag_id
 
@@ -122,11 +123,15 @@ async def resume(
 
     Raises:
         NotFound: no such workflow or backfill in this organization.
-        Conflict: it is under way, or none of its windows failed.
+        Conflict: it is under way, none of its windows failed, or what is published by now
+            takes no backfill.
         UpstreamUnavailable: Airflow does not answer.
     """
     workflow = await _workflow(open_session, workflow_id)
     backfill = await _own(orchestrator, principal, workflow, id)
+    async with open_session() as session:
+        published = await published_now(session, workflow)
+        await backfill_plans.parts_of(session, workflow, published)
     runs = await orchestrator.backfill_runs(backfill)
     if not any(run.state == "failed" for run in runs):
         raise Conflict("no window of this backfill has failed", hint="there is nothing to resume")

@@ -56,6 +56,21 @@ def require_state(connector: Connector) -> None:
         )
 
 
+def require_backfill(connector: Connector, endpoint: Mapping[str, Any], pipeline: str) -> None:
+    """Checks that the rows of a window can be replaced at a pipeline's destination.
+
+    Raises:
+        Conflict: they cannot.
+    """
+    loading = connector.loading_of(endpoint)
+    if loading is None or LoadAbility.BACKFILL not in loading.abilities:
+        raise Conflict(
+            f"pipeline '{pipeline}' loads into {connector.label}, "
+            "which cannot give up the rows of a window for new ones",
+            hint="move the pipeline to a workflow of its own, or load into a database",
+        )
+
+
 def _asked_too_much(resource: ResourceConfig, loading: Loading) -> Iterator[tuple[str, str]]:
     how = resource.write_disposition
     if how not in loading.dispositions:

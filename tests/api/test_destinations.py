@@ -140,6 +140,45 @@ async def test_the_platform_keeps_a_database_for_the_organization_alone(
     assert not file.exists()
 
 
+BUCKET = {"name": "Bucket", "connector": "s3", "direction": "destination"}
+PERIOD = {"from_date": "2024-01-01", "to_date": "2024-01-02"}
+
+
+@pytest.mark.feature("B5", "X5")
+async def test_a_backfill_that_a_destination_cannot_take_is_refused_when_it_is_planned(
+    make_org: Any,
+) -> None:
+    client = await make_org()
+    config = {"bucket": "a-bucket", "endpoint_url": "https://93.184.216.34"}
+    made = await client.post(f"{API}/connections", json=BUCKET | {"config": config})
+    assert made.status_code == 201, made.text
+    to_bucket = {"destination_connection_id": made.json()["id"], "slug": "to_bucket"}
+    table = {"name": "t", "source": "t.csv"}
+    workflow, files = await main_workflow(client), await source(client)
+    body = pipeline_body(workflow, files, config={"resources": [table]}) | to_bucket
+    pipeline = (await client.post(f"{API}/pipelines", json=body)).json()
+    schedule = {"workflow_id": workflow, "cron": "0 5 * * *", "timezone": "UTC"}
+    assert (await client.post(f"{API}/schedules", json=schedule)).status_code == 201
+
+    async def answers(resource: dict[str, Any]) -> list[Any]:
+        path, config = f"{API}/pipelines/{pipeline['id']}", {"resources": [resource]}
+        saved = await client.patch(path, json={"config": config}, headers={"If-Match": "*"})
+        assert saved.status_code == 200, saved.text
+        published = await client.post(f"{API}/workflows/{workflow}/publish")
+        assert published.status_code == 200, published.text
+        path = f"{API}/workflows/{workflow}/backfills"
+        return [await client.post(f"{path}{tail}", json=PERIOD) for tail in ("/plan", "")]
+
+    followed = table | {"columns": {"a": {"type": "timestamp"}}, "cursor": {"column": "a"}}
+    for answer in await answers(followed):
+        assert answer.status_code == 409, answer.text
+        assert "pipeline 'to_bucket' loads into S3" in answer.json()["message"]
+    counted = table | {"columns": {"a": {"type": "integer"}}, "cursor": {"column": "a"}}
+    for resource in (table, counted):
+        for answer in await answers(resource):  # it goes on to Airflow, and there is none here
+            assert answer.status_code not in (409, 422), answer.text
+
+
 @pytest.mark.feature("B5")
 async def test_an_uploaded_database_is_only_read(make_org: Any) -> None:
     client = await make_org()

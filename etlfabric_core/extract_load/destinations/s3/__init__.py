@@ -103,7 +103,17 @@ class S3Destination:
         return self.tables.types(table)
 
     def on_its_path(self, table: PlannedTable, folder: Path) -> PlannedTable:
-        """See `Destination`."""
+        """See `Destination`.
+
+        Raises:
+            TerminalError: a backfill reloads it, and files cannot take the older rows of it.
+        """
+        if table.window is not None:
+            raise TerminalError(
+                f"table '{table.name}': a backfill replaces rows of a table, "
+                "and files cannot give up some of their rows",
+                hint="replace the table as a whole, or load into a database",
+            )
         self._require_possible(table.config)
         self.tables.require_fit(table)
         return replace(table, holds=self.holds)
@@ -163,15 +173,9 @@ def open_destination(plan: LoadPlan, lease: LeaseKeeper) -> Iterator[S3Destinati
     """Takes the pipeline of a load over.
 
     Raises:
-        TerminalError: it is a backfill, which files cannot take the older rows of.
         FencedError: a newer try is already there.
         InvalidConfig, TerminalError, TransientError: the bucket cannot be used.
     """
-    if plan.window is not None:
-        raise TerminalError(
-            "a backfill replaces rows of a table, and files cannot give up some of their rows",
-            hint="replace the table as a whole, or load into a database",
-        )
     table_format = parse(S3Config, plan.destination.config).table_format
     require_format(table_format)
     mirror = Mirror.of(plan.destination, Writer(plan.pipeline, plan.dataset, lease.epoch))

@@ -20,6 +20,7 @@ from tests.s3_server import S3Server
 FIRST = "id,v\n1,a\n2,b\n"
 SECOND = "id,v\n2,B\n3,c\n"
 ROWS = "select id, v from t order by id, v"
+WINDOW = Window.model_validate({"start": "2024-01-01T00:00:00Z", "end": "2024-01-02T00:00:00Z"})
 
 
 class Bucket:
@@ -149,15 +150,6 @@ def test_an_older_writer_is_fenced(lake: LakeTarget, tmp_path: Path) -> None:
     assert bucket.rows() == [(1, "a"), (2, "b")]
 
 
-@pytest.mark.feature("B5")
-def test_a_backfill_is_refused(lake: LakeTarget, tmp_path: Path) -> None:
-    bucket = Bucket(lake, tmp_path)
-    window = Window.model_validate({"start": "2024-01-01T00:00:00Z", "end": "2024-01-02T00:00:00Z"})
-    with pytest.raises(TerminalError, match="a backfill replaces rows"):
-        bucket.load(FIRST, window=window)
-    assert lake.keys("t/") == []
-
-
 @pytest.mark.feature("B5", "A5")
 def test_only_checked_addresses_are_reached(lake: LakeTarget, tmp_path: Path) -> None:
     """A name that no resolver knows works: whoever looked it up once more would fail."""
@@ -199,3 +191,29 @@ def test_a_dataset_keeps_its_format(lake: LakeTarget, tmp_path: Path) -> None:
         changed.load(SECOND)
     assert f"set table_format of the connection to {lake.table_format}" in str(told.value.hint)
     assert lake.execute(ROWS) == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.feature("B5", "X5")
+@pytest.mark.parametrize("how", ["append", "replace"])
+def test_a_backfill_is_refused_where_it_would_take_rows_out(
+    lake: LakeTarget, tmp_path: Path, how: str
+) -> None:
+    columns = {"at": {"type": "timestamp"}}
+    bucket = Bucket(
+        lake, tmp_path, columns=columns, write_disposition=how, cursor={"column": "at"}
+    )
+    bucket.load("id,v,at\n1,a,2024-01-01T10:00:00Z\n")
+    before = lake.keys("t/")
+    with pytest.raises(TerminalError, match="'t': a backfill replaces rows"):
+        bucket.load("id,v,at\n2,b,2024-01-01T11:00:00Z\n", window=WINDOW)
+    assert lake.keys("t/") == before
+    assert bucket.rows() == [("1", "a")]
+
+
+@pytest.mark.feature("B5", "X5")
+def test_a_backfill_leaves_a_table_without_a_cursor_alone(lake: LakeTarget, tmp_path: Path) -> None:
+    bucket = Bucket(lake, tmp_path)
+    bucket.load(FIRST)
+    done = bucket.load(SECOND, window=WINDOW)
+    assert (done.skipped, done.tables) == (("t",), ())
+    assert bucket.rows() == [(1, "a"), (2, "b")]
