@@ -3,7 +3,7 @@
 import fcntl
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,14 @@ REQUEST_SECONDS = 1.0
 RETOUCH_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
+
+
+class RolesMissing(Exception):
+    """Before the next DAGs, the roles of these organizations have to be there."""
+
+    def __init__(self, organizations: Collection[str]) -> None:
+        super().__init__(", ".join(sorted(organizations)))
+        self.organizations = organizations
 
 
 class FabricBundle(BaseDagBundle):
@@ -67,24 +75,32 @@ class FabricBundle(BaseDagBundle):
             TransientError: the service was away, too slow, or answered nonsense; everything that
                 was there stays.
         """
-        if self._waiting is None:  # not within the limit: the first role imports a lot
-            for file in self.store.entries().glob("*.py"):
-                self._ensure_role(file.name.partition(".")[0])
+        if self._waiting is None:
+            entries = self.store.entries().glob("*.py")
+            self._ensure_roles({file.name.partition(".")[0] for file in entries})
+        while missing := self._follow():
+            self._ensure_roles(missing)
+
+    def _follow(self) -> Collection[str]:
+        """Follows the feed, within the limit, until it needs roles that are not there: these."""
         try:
             with time_limit(REFRESH_SECONDS), self._only_one() as mine:
                 if mine:
                     self._refresh(time.monotonic() + REFRESH_SECONDS)
+        except RolesMissing as found:
+            return found.organizations
         except OutOfTime as error:
             raise TransientError(
                 f"following the feed {error}", hint="The next refresh goes on where it stopped."
             ) from error
+        return ()
 
     def _refresh(self, deadline: float) -> None:
         if self._waiting is None:
             self._waiting = dict.fromkeys(self.store.unparsed(), time.monotonic())
         service = Service.from_environment(timeout=REQUEST_SECONDS)
         try:
-            for entry in feed.follow(self.store, service, deadline, self._ensure_role):
+            for entry in feed.follow(self.store, service, deadline, self._expect):
                 self._waiting[entry] = time.monotonic()
         finally:
             for entry in list(self._waiting):
@@ -112,9 +128,16 @@ class FabricBundle(BaseDagBundle):
         waiting[entry] = time.monotonic()
         self.store.touch(entry)
 
-    def _ensure_role(self, organization: str) -> None:
-        """Before its first DAG: one that names a role that is missing is an import error."""
-        if organization not in self._organizations:
+    def _expect(self, organizations: Collection[str]) -> None:
+        """Before their first DAG: one that names a role that is missing is an import error."""
+        if missing := set(organizations) - self._organizations:
+            raise RolesMissing(missing)
+
+    def _ensure_roles(self, organizations: Iterable[str]) -> None:
+        """Never within the limit: the first role imports a lot and has SQLAlchemy put its classes
+        together, and what is broken off in that cannot be used again by this process.
+        """
+        for organization in organizations:
             roles.ensure_organization(organization)
             self._organizations.add(organization)
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from pydantic import ValidationError
 
@@ -18,12 +18,12 @@ log = logging.getLogger(__name__)
 
 
 def follow(
-    store: Store, service: Service, deadline: float, expect: Callable[[str], None]
+    store: Store, service: Service, deadline: float, expect: Callable[[Collection[str]], None]
 ) -> Iterator[str]:
     """Bring the store up to the feed, page by page, until `deadline` (monotonic seconds).
 
-    What was taken over stays; what is left is for the next call. `expect` hears of each
-    organization before a DAG of it appears.
+    What was taken over stays; what is left is for the next call. `expect` hears of a page's
+    organizations before a DAG of one appears.
 
     Yields:
         The entry of each workflow that has a new spec.
@@ -34,8 +34,9 @@ def follow(
     complete = False
     while not complete and time.monotonic() < deadline:
         page = _page(service, store.followed())
+        expect({one.org for one in page.publications if one.spec and not wrong_with(one)})
         for publication in page.publications:
-            yield from _take_over(store, service, publication, expect)
+            yield from _take_over(store, service, publication)
             store.set_followed(publication.seq)
         complete = page.complete
 
@@ -61,9 +62,7 @@ def _page(service: Service, after: int) -> PublicationPage:
     return page
 
 
-def _take_over(
-    store: Store, service: Service, publication: Publication, expect: Callable[[str], None]
-) -> Iterator[str]:
+def _take_over(store: Store, service: Service, publication: Publication) -> Iterator[str]:
     """One workflow's trouble is its own: the feed goes on behind a publication that is wrong or
     whose manifest cannot be had.
     """
@@ -78,7 +77,6 @@ def _take_over(
             fetch_manifest(store, service, publication.spec)
         except FabricError as error:
             log.error("the manifest of %s is missing: %s", entry, error.message)
-        expect(publication.org)
         store.publish(entry, publication.seq, publication.spec)
         yield entry
 

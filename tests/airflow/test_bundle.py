@@ -97,6 +97,26 @@ def test_without_its_role_a_dag_waits(
     assert not bundle.store.entry_file("initech.daily").exists()
 
 
+def test_making_a_role_is_not_broken_off(
+    bundle: FabricBundle, service: MetadataStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a cold process it takes longer than the limit: SQLAlchemy would stay half set up."""
+    made: list[str] = []
+
+    def slow(organization: str) -> None:
+        time.sleep(3 * bundle_module.REFRESH_SECONDS)
+        made.append(organization)
+
+    monkeypatch.setattr(bundle_module, "REFRESH_SECONDS", 0.3)
+    monkeypatch.setattr(roles, "ensure_organization", slow)
+    for organization in ("initech", "umbrella"):
+        service.publish(organization, "daily", dag_spec(organization))
+    bundle.refresh()
+    assert sorted(made) == ["initech", "umbrella"]
+    assert bundle.store.entry_file("initech.daily").exists()
+    assert bundle.store.entry_file("umbrella.daily").exists()
+
+
 def test_nothing_is_written_when_nothing_changed(bundle: FabricBundle) -> None:
     for entry, seq in (("acme.daily", 1), ("globex.daily", 2)):
         bundle.store.receipt_file(entry).parent.mkdir(exist_ok=True)
