@@ -118,13 +118,19 @@ DRIVERS: dict[str, tuple[str | int, ...]] = {
 
 
 def _from_dlt(error: BaseException) -> FabricError | None:
-    from dlt.common.schema.exceptions import SchemaException
+    from dlt.common.schema.exceptions import CannotCoerceColumnException, SchemaException
     from dlt.extract.incremental.exceptions import IncrementalCursorPathHasValueNone
 
     if isinstance(error, IncrementalCursorPathHasValueNone):
         return TerminalError(
             "cursor: a row has no value in the cursor column, so it would never be loaded again",
             hint="choose a column that is never empty, or remove the cursor",
+        )
+    if isinstance(error, CannotCoerceColumnException):  # its words repeat the value
+        return TerminalError(
+            f"table '{error.table_name}', column '{error.column_name}': "
+            f"a value of type {error.from_type} does not fit its type {error.to_type}",
+            hint="give the column a type that holds all of its values",
         )
     if isinstance(error, SchemaException):
         return TerminalError(
