@@ -71,10 +71,13 @@ def test_killed_and_retried_is_exact(warehouse, tmp_path):
     asked = load_plan(warehouse)
     duration = run(asked, tmp_path, {}, 1).seconds
     assert is_exact(warehouse)
-    for number in range(KILLS):
+    number = killed = 0
+    while killed < KILLS:
+        number += 1
         change(warehouse, number)
         process = LoadProcess.start(asked, tmp_path / "work", {}, 10 * number + 2)
         hit = process.kill_after(delay := chance.uniform(0, duration))
+        killed += hit
         print(f"{delay:.2f} s of {duration:.2f} s, {'killed' if hit else 'done'}")
         duration = run(asked, tmp_path / "work", {}, 10 * number + 3).seconds
         assert is_exact(warehouse)

@@ -85,10 +85,13 @@ def test_killed_and_retried_is_exact(warehouse, tmp_path, how):
     asked = replay_plan(warehouse, how, tmp_path)
     duration = run(asked, tmp_path, {}, 2).seconds
     assert is_exact(warehouse)
-    for number in range(KILLS):
+    number = killed = 0
+    while killed < KILLS:
+        number += 1
         warehouse.execute(BACK)
         process = LoadProcess.start(asked, tmp_path / "work", {}, 10 * number + 3)
         hit = process.kill_after(delay := chance.uniform(0, duration))
+        killed += hit
         print(f"{delay:.2f} s of {duration:.2f} s, {'killed' if hit else 'done'}")
         duration = run(asked, tmp_path / "work", {}, 10 * number + 4).seconds
         assert is_exact(warehouse)
