@@ -84,11 +84,18 @@ def terms(
 
 
 def _fitted(resource: ResourceConfig, changed: Mapping[str, tuple[str, str]]) -> dict[str, Fit]:
-    known = set(ColumnType)
-    if hopeless := {name: types for name, types in changed.items() if types[1] not in known}:
+    known, masked = set(ColumnType), _masked(resource)  # what a mask makes is text for good
+    if hopeless := {
+        name: types for name, types in changed.items() if types[1] not in known or name in masked
+    }:
         raise _broken(resource, "data_type", f"nothing fits: {_words(hopeless)}")
     rejects = resource.contract.data_type is Contract.DISCARD_ROW
     return {name: Fit(ColumnType(there), rejects) for name, (_, there) in changed.items()}
+
+
+def _masked(resource: ResourceConfig) -> set[str]:
+    columns = {column.name or name for name, column in resource.columns.items() if column.mask}
+    return columns | {name for name, column in resource.calculated.items() if column.mask}
 
 
 def _words(changed: Mapping[str, tuple[str, str]]) -> str:

@@ -106,6 +106,25 @@ def test_another_type(table, policy):
         assert table.warehouse.execute(rows) == [("1", 10), ("2", 20), ("3", None)]
 
 
+@pytest.mark.parametrize("policy", ["freeze", "discard_row", "discard_value"])
+@pytest.mark.parametrize(
+    "masked",
+    [
+        {"columns": {"n": {"mask": "hash"}}},
+        {
+            "columns": {"n": {"include": False}},
+            "calculated": {"n": {"expression": "id", "type": "integer", "mask": "redact"}},
+        },
+    ],
+    ids=["column", "calculated"],
+)
+def test_a_mask_fits_no_column_that_holds_other_types_than_text(table, policy, masked):
+    table.load(FIRST, {}, **TYPED)
+    with pytest.raises(TerminalError, match=r"n is text, was integer; nothing was written"):
+        table.load("id,n\n2,20\n", {"data_type": policy}, **masked)
+    assert table.warehouse.execute("select id, n from t") == [("1", 10)]
+
+
 def test_a_contract_does_not_hide_a_bad_value(table):
     table.load(FIRST, {}, **TYPED)
     with pytest.raises(TerminalError, match=r"line 2, column 'n': not an integer"):
