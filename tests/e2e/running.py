@@ -98,7 +98,7 @@ class Account:
             {"name": f"{slug} files", "connector": "csv", "config": {"uploads": uploads}},
         )
         resources = [{"name": name, "write_disposition": "replace", **resource} for name in tables]
-        return self._pipeline(slug, connection, resources, retries=1)
+        return self.pipeline(slug, connection, *resources)
 
     def hold_changes(self, pipeline: dict[str, Any]) -> None:
         """Save that a pipeline waits for somebody where its source has changed."""
@@ -111,27 +111,10 @@ class Account:
         config = {"uploads": [self.upload(name, content)]}
         _good(self.http.patch(path, json={"config": config}))
 
-    def table_pipeline(
-        self, name: str, table: str, config: dict[str, Any], password: str
+    def pipeline(
+        self, slug: str, connection: dict[str, Any], *resources: dict[str, Any], **fields: Any
     ) -> dict[str, Any]:
-        """A connection to a PostgreSQL database, with a pipeline that loads one of its tables."""
-        connection: dict[str, Any] = self.post(
-            "/connections",
-            {
-                "name": name,
-                "connector": "postgres",
-                "direction": "source",
-                "config": config,
-                "secrets": {"password": password},
-            },
-        )
-        resources = [{"name": table, "write_disposition": "replace"}]
-        self._pipeline(table, connection, resources, retries=0)
-        return connection
-
-    def _pipeline(
-        self, slug: str, connection: dict[str, Any], resources: list[dict[str, Any]], retries: int
-    ) -> dict[str, Any]:
+        """A pipeline into the dataset `raw`, with one retry unless the fields say otherwise."""
         pipeline: dict[str, Any] = self.post(
             "/pipelines",
             {
@@ -141,7 +124,8 @@ class Account:
                 "source_connection_id": connection["id"],
                 "dataset": "raw",
                 "config": {"resources": resources},
-                "retries": retries,
+                "retries": 1,
+                **fields,
             },
         )
         return pipeline

@@ -16,6 +16,7 @@ from psycopg import sql
 from etlfabric_core.crypto import SecretBox, SecretUnreadable
 from etlfabric_core.key_ring import KeyRing
 from tests.e2e.running import Account, Stack
+from tests.e2e.sources import Source
 
 pytestmark = [pytest.mark.stack]
 
@@ -28,16 +29,11 @@ PAUSE_SECONDS = 0.1  # between two requests of the traffic
 @pytest.fixture
 def owner(stack: Stack) -> Account:
     """An organization whose one pipeline needs a stored password."""
-    with psycopg.connect(stack.superuser_url("postgres"), autocommit=True) as admin:
-        admin.execute(sql.SQL("create role rotated login password {}").format(PASSWORD))
-        admin.execute("create database rotated owner rotated")
-    with psycopg.connect(stack.superuser_url("rotated")) as connection:
-        connection.execute(f"create table orders as select generate_series(1, {ROWS}) as id")
-        connection.execute("grant all on orders to rotated")
+    source = Source.create(stack, "rotated", PASSWORD)
+    source.execute(f"create table orders as select generate_series(1, {ROWS}) as id")
     owner = stack.sign_up("rotated")
-    port = stack.layout.ports["postgres"]
-    config = {"host": "127.0.0.1", "port": port, "database": "rotated", "user": "rotated"}
-    owner.table_pipeline("Orders", "orders", config, PASSWORD)
+    resource = {"name": "orders", "write_disposition": "replace"}
+    owner.pipeline("orders", source.connect(owner), resource, retries=0)
     owner.model("counted", "select count(*) as n from {{ source('raw', 'orders') }}")
     owner.publish()
     return owner

@@ -1,12 +1,9 @@
 """A masked value is found nowhere: not on disk, not at the destination, not in what is told."""
 
-import gzip
 import hashlib
 import hmac
-import os
-import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from etlfabric_core.extract_load.profile import profile
 from etlfabric_core.extract_load.runner import run_load
 from etlfabric_core.extract_load.shape.masks import masked, revealed
 from etlfabric_core.graph.columns import Mask
+from tests import traces
 from tests.loading import Holder, Warehouse, csv_source, new_warehouse, plan, run
 
 pytestmark = pytest.mark.feature("X12")
@@ -99,40 +97,13 @@ def make_origin(request, postgres, tmp_path):
         yield make
 
 
-class Watcher(threading.Thread):
-    """Keeps a hard link to every file that appears in a folder, until it is stopped."""
-
-    def __init__(self, folder: Path, kept: Path) -> None:
-        super().__init__(daemon=True)
-        self.folder, self.kept, self.over = folder, kept, threading.Event()
-        kept.mkdir()
-
-    def run(self) -> None:
-        while not self.over.wait(0.002):
-            self.look()
-
-    def look(self) -> None:
-        for folder, _, files in os.walk(self.folder):
-            for name in files:
-                path = Path(folder) / name
-                try:
-                    (self.kept / str(path.stat().st_ino)).hardlink_to(path)
-                except OSError:  # it is there already, or gone by now
-                    continue
-
-
 @contextmanager
 def watched(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     """A work directory, and a folder that keeps whatever is ever written to it."""
     work, kept = tmp_path / "work", tmp_path / "kept"
     work.mkdir()
-    watcher = Watcher(work, kept)
-    watcher.start()
-    try:
+    with traces.watched(work, kept):
         yield work, kept
-    finally:
-        watcher.over.set()
-        watcher.join()
 
 
 def found_in(folder: Path) -> list[str]:
@@ -140,28 +111,14 @@ def found_in(folder: Path) -> list[str]:
     return [
         str(path)
         for path in folder.rglob("*")
-        if path.is_file() and any(SECRET.encode() in text.lower() for text in texts_of(path))
+        if path.is_file() and any(SECRET.encode() in text.lower() for text in traces.texts_of(path))
     ]
-
-
-def texts_of(path: Path) -> Iterator[bytes]:
-    from pyarrow import ArrowInvalid, parquet
-
-    yield path.read_bytes()
-    with suppress(ArrowInvalid, OSError):
-        yield str(parquet.read_table(path).to_pylist()).encode()
-    with suppress(OSError, EOFError):
-        yield gzip.decompress(path.read_bytes())
 
 
 def in_database(warehouse: Warehouse) -> bool:
     """Whether a dump of every schema of the database holds the value."""
-    tables = warehouse.execute(
-        "select table_schema, table_name from information_schema.tables "
-        "where table_schema not in ('pg_catalog', 'information_schema')"
-    )
-    texts = [warehouse.execute(f'select x::text from "{s}"."{t}" x') for s, t in tables]
-    return SECRET in str(texts).lower()
+    url = warehouse.server.url(warehouse.database)
+    return any(SECRET.encode() in text.lower() for _, text in traces.rows_as_text(url))
 
 
 def shown(warehouse: Warehouse) -> str:
