@@ -26,7 +26,7 @@ class PlannedTable:
     `copy_folder` they pass as files that are written there: as the source sends them in binary if
     `is_binary`, or else as text. With `holds` they leave in the types of the destination. `keys`
     and `count` are there to be filled by the extraction. With a `replay` its rows are those of the
-    quarantine.
+    quarantine. `is_absent`: the destination has no such table yet, or not any more.
     """
 
     config: ResourceConfig
@@ -42,6 +42,7 @@ class PlannedTable:
     count: RowCount | None = None
     replay: Replay | None = None
     holds: Holds | None = None
+    is_absent: bool = False
 
     @property
     def columns(self) -> tuple[SourceColumn, ...]:

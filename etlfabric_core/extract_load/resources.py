@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load import fast_path
 from etlfabric_core.extract_load.planned_table import PlannedTable
 from etlfabric_core.extract_load.shape.rejected import COLUMNS
@@ -135,12 +136,22 @@ def _rows_since(table: PlannedTable, cursor: SourceColumn) -> Any:
     incremental = cursors.following(table.config, cursor)
 
     def rows(since: Any = incremental) -> "Iterator[pyarrow.Table]":
+        if table.is_absent and since.last_value != since.initial_value:
+            raise _gone(table)
         yield arrow_schema(table.columns).empty_table()
         source = table.config.cursor.column if table.config.cursor else None
         selection = Selection(cursor=source, at_least=since.last_value)
         yield from _with_evidence(table, _shaped(table, selection))
 
     return rows
+
+
+def _gone(table: PlannedTable) -> TerminalError:
+    return TerminalError(
+        f"table '{table.name}' is not there any more, and its cursor stands behind rows that it "
+        "had: a new one would lack them; nothing was written",
+        hint="reset the cursor of the resource, or load into a new dataset: then all rows are read",
+    )
 
 
 def _shaped(table: PlannedTable, selection: Selection) -> "Iterator[pyarrow.Table]":

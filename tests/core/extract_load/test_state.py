@@ -10,7 +10,7 @@ import pytest
 from dlt.common.json import json
 from dlt.common.versioned_state import decompress_state
 
-from etlfabric_core.errors import Conflict, InvalidConfig, TransientError
+from etlfabric_core.errors import Conflict, InvalidConfig, TerminalError, TransientError
 from etlfabric_core.extract_load import state
 from etlfabric_core.extract_load.plan import LoadResult, StateChange, Window
 from tests.loading import Warehouse, csv_source, plan, run
@@ -184,3 +184,28 @@ def test_a_change_is_the_newest_even_when_the_loader_s_clock_was_ahead(pipeline)
     pipeline.warehouse.execute("update _dlt_loads set load_id = %s", [ahead])
     assert pipeline.change(action="reset", resource="a").load_id > ahead
     assert set(pipeline.values()) == {"b"}
+
+
+@pytest.mark.parametrize("initial", [None, "2023-01-01T00:00:00Z"])
+def test_a_table_that_was_dropped_is_loaded_from_the_beginning_once_its_cursor_is_reset(
+    warehouse, tmp_path, initial
+):
+    cursor = {"column": "at", "initial_value": initial}
+    pipeline = Pipeline(warehouse, tmp_path, how=MERGED | {"cursor": cursor})
+    rows = ["1,2024-01-01T00:00:00Z,2024-01-01,x", "2,2024-01-02T00:00:00Z,2024-01-02,y"]
+    assert pipeline.loaded(rows) == {"a": 2, "b": 2}
+    warehouse.execute("drop table a")
+    with pytest.raises(TerminalError, match="'a' is not there any more"):
+        pipeline.load(rows)
+    assert warehouse.execute("select to_regclass('a') is null") == [(True,)]
+    pipeline.change(action="reset", resource="a", column="at")
+    pipeline.load(rows)
+    assert warehouse.count("a") == warehouse.count("b") == 2
+
+
+def test_a_column_that_was_dropped_is_made_again(warehouse, tmp_path):
+    pipeline = Pipeline(warehouse, tmp_path)
+    pipeline.load(["1,2024-01-01T00:00:00Z,2024-01-01,x"])
+    warehouse.execute("alter table a drop column name")
+    pipeline.load(["2,2024-01-02T00:00:00Z,2024-01-02,y"])
+    assert warehouse.execute("select id, name from a order by id") == [(1, None), (2, "y")]

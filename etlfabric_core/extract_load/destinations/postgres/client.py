@@ -21,6 +21,7 @@ from etlfabric_core.extract_load.destinations.merging import KeyedMerges
 from etlfabric_core.extract_load.destinations.postgres.copy_jobs import JOBS
 from etlfabric_core.extract_load.destinations.postgres.fencing import fence_query
 from etlfabric_core.extract_load.destinations.postgres.recovery import forget_query
+from etlfabric_core.extract_load.destinations.standing import StandingTables
 from etlfabric_core.extract_load.destinations.writer import FencedError, LoadGuard, Writer
 from etlfabric_core.extract_load.plan import Endpoint
 from etlfabric_core.extract_load.replay.outcomes import Outcomes
@@ -90,7 +91,7 @@ class ReplaceJob(SqlStagingReplaceFollowupJob):  # type: ignore[misc]
         return [*emptied, *filled]
 
 
-class FencedClient(KeyedMerges, PostgresClient):  # type: ignore[misc]
+class FencedClient(StandingTables, KeyedMerges, PostgresClient):  # type: ignore[misc]
     """The job client of one load."""
 
     guard: LoadGuard

@@ -37,6 +37,8 @@ def target_rows(session: WriterSession, table: PlannedTable) -> int:
 
 def on_its_path(session: WriterSession, table: PlannedTable, folder: Path) -> PlannedTable:
     """The table, with how its rows travel: through dlt, or as files of COPY's own formats."""
+    if table.followed_cursor:
+        table = replace(table, is_absent=not present(session, table.name))
     if table.is_watched or not fast_path.is_open(table.columns):
         return table
     is_binary = table.is_unchanged and _is_binary(session, table.source, table.name)

@@ -58,8 +58,9 @@ class SqlDestination:
 
     def on_its_path(self, table: PlannedTable, folder: Path) -> PlannedTable:
         """See `Destination`."""
-        room.require(table.name, table.columns, self._columns(table.name), self.holds)
-        return replace(table, holds=self.holds)
+        there = self._columns(table.name)
+        room.require(table.name, table.columns, there, self.holds)
+        return replace(table, holds=self.holds, is_absent=not there)
 
     def is_compared(self, resource: ResourceConfig, table: str) -> bool:
         """See `Destination`."""

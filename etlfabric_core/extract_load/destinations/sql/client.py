@@ -15,6 +15,7 @@ from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.destinations.merging import KeyedMerges
 from etlfabric_core.extract_load.destinations.sql.ledger import forget, require_current, rows_of
 from etlfabric_core.extract_load.destinations.sql.writing import SqlWriting
+from etlfabric_core.extract_load.destinations.standing import StandingTables
 from etlfabric_core.extract_load.destinations.writer import LoadGuard
 from etlfabric_core.extract_load.plan import Endpoint, Window
 from etlfabric_core.extract_load.shape.rejected import SUFFIX
@@ -53,7 +54,7 @@ def recast(sql: Any, *mixins: type, **attributes: Any) -> Any:
     return other
 
 
-class FencedJobs(KeyedMerges):
+class FencedJobs(StandingTables, KeyedMerges):
     """The job client of one load."""
 
     fence: Fence

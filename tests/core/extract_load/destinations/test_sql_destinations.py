@@ -17,6 +17,11 @@ from tests.loading import Holder, csv_source
 
 FIRST = "id,v\n1,a\n2,b\n"
 SECOND = "id,v\n2,B\n3,c\n"
+HOW_OFTEN: dict[str, dict[str, Any]] = {
+    "append": {},
+    "replace": {"write_disposition": "replace"},
+    "merge": {"write_disposition": "merge", "primary_key": ["id"]},
+}
 INTEGER = {"columns": {"id": {"type": "integer"}}}
 
 
@@ -134,6 +139,26 @@ def test_the_next_load_begins_where_the_last_one_ended(target, tmp_path):
     table.load(FIRST)
     assert table.load("id,v\n1,x\n2,b\n3,c\n").tables[0].loaded == 1
     assert table.rows() == [(1, "a"), (2, "b"), (3, "c")]
+
+
+@pytest.mark.feature("B5", "C5")
+@pytest.mark.parametrize("how", HOW_OFTEN)
+def test_a_table_that_somebody_dropped_is_made_again(target, tmp_path, how):
+    table = Table(target, tmp_path, **HOW_OFTEN[how])
+    table.load(FIRST)
+    target.execute("drop table t")
+    assert table.load(FIRST).tables[0].loaded == 2
+    assert table.rows() == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.feature("B5", "C4")
+def test_a_dropped_table_is_not_made_again_without_its_older_rows(target, tmp_path):
+    table = Table(target, tmp_path, cursor={"column": "id"})
+    table.load(FIRST)
+    target.execute("drop table t")
+    with pytest.raises(TerminalError, match="'t' is not there any more") as caught:
+        table.load("id,v\n1,x\n2,b\n3,c\n")
+    assert "reset the cursor" in str(caught.value.hint)
 
 
 @pytest.mark.feature("B5", "X6")
