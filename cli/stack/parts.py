@@ -46,10 +46,11 @@ def parts(environment: Environment) -> tuple[Part, ...]:
         ),
         Part("airflow-migrate", _airflow(environment, "db", "migrate"), ("migrate",)),
         Part("airflow-accounts", _accounts(environment), ("airflow-migrate",)),
+        # Both write the permissions of Airflow's own roles, and one at a time.
         Part(
             "api-server",
             _airflow(environment, "api-server", "--host", "127.0.0.1", "--workers", "1"),
-            ("airflow-migrate",),
+            ("airflow-accounts",),
             lambda: answers(f"{layout.airflow_url}/api/v2/version"),
         ),
         # On one machine the api-server reads the logs of tasks from disk; Airflow's log servers

@@ -7,6 +7,7 @@ import pytest
 from cli.stack import credentials
 from cli.stack.environment import MARKER, TELEMETRY_OFF, Environment
 from cli.stack.layout import Layout
+from cli.stack.parts import parts
 from etlfabric_core.files.storage import Storage
 from etlfabric_core.settings import Settings
 
@@ -68,3 +69,10 @@ def test_airflow_holds_no_key_of_the_service(environment: Environment) -> None:
 def test_what_an_operator_evaluates_carries_no_mark(environment: Environment) -> None:
     assert MARKER not in environment.airflow()
     assert MARKER in environment.airflow_process()
+
+
+def test_one_part_at_a_time_writes_airflows_own_roles(environment: Environment) -> None:
+    """Two at once write the same permission, and the second one of them dies of it."""
+    found = {part.name: part for part in parts(environment)}
+    assert found["airflow-accounts"].is_job
+    assert "airflow-accounts" in found["api-server"].after
