@@ -15,13 +15,14 @@ import psycopg
 class Watcher(threading.Thread):
     """Keeps a hard link to every file that appears in a folder, until it is stopped."""
 
-    def __init__(self, folder: Path, kept: Path) -> None:
+    def __init__(self, folder: Path, kept: Path, seconds: float) -> None:
         super().__init__(daemon=True)
+        self.seconds = seconds
         self.folder, self.kept, self.over = folder, kept, threading.Event()
         kept.mkdir()
 
     def run(self) -> None:
-        while not self.over.wait(0.002):
+        while not self.over.wait(self.seconds):
             self.look()
 
     def look(self) -> None:
@@ -35,9 +36,12 @@ class Watcher(threading.Thread):
 
 
 @contextmanager
-def watched(folder: Path, kept: Path) -> Iterator[None]:
-    """Meanwhile `kept` takes in whatever is written to the folder, even if it is removed."""
-    watcher = Watcher(folder, kept)
+def watched(folder: Path, kept: Path, *, seconds: float = 0.002) -> Iterator[None]:
+    """Meanwhile `kept` takes in whatever is written to the folder, even if it is removed.
+
+    `seconds` pass between two looks.
+    """
+    watcher = Watcher(folder, kept, seconds)
     watcher.start()
     try:
         yield

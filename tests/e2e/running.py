@@ -14,6 +14,7 @@ from cli.stack.environment import Environment
 from cli.stack.layout import PROJECT, Layout
 
 COMMAND_SECONDS = 480
+AWAY = 502  # the service's answer where Airflow does not give one in time
 
 
 @dataclass(frozen=True)
@@ -181,12 +182,17 @@ class Account:
         return found
 
     def finished(self, run: dict[str, Any], seconds: float = 240) -> dict[str, Any]:
-        """The run when it has ended."""
-        return eventually(
-            lambda: self.run(run),
-            lambda found: found["state"] in ("success", "failed"),
+        """The run when it has ended. On a busy machine Airflow may not answer for a while."""
+        path = f"/runs/{run['dag_id']}/{run['run_id']}"
+        answer: httpx.Response = eventually(
+            lambda: self.http.get(path),
+            lambda found: (
+                found.status_code != AWAY and _good(found)["state"] in ("success", "failed")
+            ),
             seconds,
         )
+        found: dict[str, Any] = _good(answer)
+        return found
 
     def rows(self, dataset: str, table: str) -> list[list[Any]]:
         """The first rows of a table of the warehouse."""
