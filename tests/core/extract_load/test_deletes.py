@@ -243,3 +243,27 @@ FILTERED = {"filters": [{"column": "v", "op": "eq", "value": "x"}]}
 def test_what_cannot_be_compared_is_refused(resource, words):
     with pytest.raises(ValueError, match=words):
         ResourceConfig.model_validate(resource)
+
+
+@pytest.mark.parametrize("deletes", ["soft", "hard"])
+def test_more_keys_than_fit_into_memory_are_joined(warehouse, tmp_path, deletes):
+    """Looked through once for each row, they would be ten thousand million."""
+    rows = 100_000
+    warehouse.execute(
+        "create schema source; "
+        f"create table source.t as select generate_series(1, {rows}) as id; "
+        f"grant usage on schema source to {warehouse.role}; "
+        f"grant select on source.t to {warehouse.role}; "
+        f"alter role {warehouse.role} set work_mem = '64kB'; "
+        f"alter role {warehouse.role} set statement_timeout = '90s'"
+    )
+    resource = {"name": "t", "write_disposition": "merge", "primary_key": ["id"]}
+    asked = plan(
+        warehouse, warehouse.endpoint(), resource | {"deletes": deletes}, source_schema="source"
+    )
+    run(asked, tmp_path, {}, 1)
+    warehouse.execute("delete from source.t where id % 10 = 0")
+    assert run(asked, tmp_path, {}, 2).tables[0].deleted == rows // 10
+    warehouse.execute("insert into source.t values (10)")
+    if deletes == "soft":
+        assert run(asked, tmp_path, {}, 3).tables[0].restored == 1

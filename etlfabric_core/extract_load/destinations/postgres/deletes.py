@@ -116,8 +116,13 @@ class _Comparison:
     def _require_few(self, cursor: "psycopg.Cursor") -> None:
         from psycopg import sql
 
-        counted = sql.SQL("select count(*), count(*) filter (where {}) from {} as t where {}")
-        cursor.execute(counted.format(self._is_gone, self._target, self._selected))
+        # As a condition PostgreSQL joins the keys; anywhere else it looks through all of them for
+        # each row, once they are more than fit into work_mem.
+        counted = sql.SQL(
+            "select (select count(*) from {0} as t where {1}), "
+            "(select count(*) from {0} as t where {1} and {2})"
+        )
+        cursor.execute(counted.format(self._target, self._selected, self._is_gone))
         rows, gone = cursor.fetchone() or (0, 0)
         require_few(self.table, keys=self.keys.rows, rows=rows, gone=gone)
 
@@ -133,8 +138,8 @@ class _Comparison:
             cursor.execute(removed.format(self._target, self._selected, self._is_gone))
             return Gone(deleted=cursor.rowcount)
         mark = sql.Identifier(DELETED_AT)
-        back = sql.SQL("update {} as t set {} = null where {} is not null and not {}")
-        cursor.execute(back.format(self._target, mark, mark, self._is_gone))
+        back = sql.SQL("update {} as t set {} = null where {} is not null and {}")
+        cursor.execute(back.format(self._target, mark, mark, self._is_known))
         restored = cursor.rowcount
         marked = sql.SQL("update {} as t set {} = now() where {} and {}")
         cursor.execute(marked.format(self._target, mark, self._selected, self._is_gone))
@@ -176,13 +181,19 @@ class _Comparison:
         return sql.SQL(", ").join(self._key)
 
     @property
-    def _is_gone(self) -> "sql.Composed":
-        """Of a row t of the table."""
+    def _is_known(self) -> "sql.Composed":
+        """Whether the source has the key of a row t of the table."""
         from psycopg import sql
 
         equal = [sql.SQL("k.{} = t.{}").format(name, name) for name in self._key]
-        gone = sql.SQL("(not exists (select from {} as k where {}))")
-        return gone.format(self._staged, sql.SQL(" and ").join(equal))
+        known = sql.SQL("exists (select from {} as k where {})")
+        return known.format(self._staged, sql.SQL(" and ").join(equal))
+
+    @property
+    def _is_gone(self) -> "sql.Composed":
+        from psycopg import sql
+
+        return sql.SQL("not {}").format(self._is_known)
 
     @property
     def _selected(self) -> "sql.Composed":
