@@ -199,9 +199,7 @@ def test_a_backfill_is_refused_where_it_would_take_rows_out(
     lake: LakeTarget, tmp_path: Path, how: str
 ) -> None:
     columns = {"at": {"type": "timestamp"}}
-    bucket = Bucket(
-        lake, tmp_path, columns=columns, write_disposition=how, cursor={"column": "at"}
-    )
+    bucket = Bucket(lake, tmp_path, columns=columns, write_disposition=how, cursor={"column": "at"})
     bucket.load("id,v,at\n1,a,2024-01-01T10:00:00Z\n")
     before = lake.keys("t/")
     with pytest.raises(TerminalError, match="'t': a backfill replaces rows"):
