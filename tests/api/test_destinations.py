@@ -140,7 +140,6 @@ async def test_the_platform_keeps_a_database_for_the_organization_alone(
     assert not file.exists()
 
 
-BUCKET = {"name": "Bucket", "connector": "s3", "direction": "destination"}
 PERIOD = {"from_date": "2024-01-01", "to_date": "2024-01-02"}
 
 
@@ -149,8 +148,7 @@ async def test_a_backfill_that_a_destination_cannot_take_is_refused_when_it_is_p
     make_org: Any,
 ) -> None:
     client = await make_org()
-    config = {"bucket": "a-bucket", "endpoint_url": "https://93.184.216.34"}
-    made = await client.post(f"{API}/connections", json=BUCKET | {"config": config})
+    made = await client.post(f"{API}/connections", json=LAKE | {"name": "b", "config": BUCKET})
     assert made.status_code == 201, made.text
     to_bucket = {"destination_connection_id": made.json()["id"], "slug": "to_bucket"}
     table = {"name": "t", "source": "t.csv"}
