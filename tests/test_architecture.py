@@ -33,7 +33,8 @@ BUILT_ON_DLT = tuple(
     f"{DOMAIN}.extract_load.{name}"
     for name in (
         *("cursors", "progress", "typing_step"),
-        *("destinations.merging", "destinations.mssql_types", "destinations.mysql_types"),
+        *("destinations.merging", "destinations.standing"),
+        *("destinations.mssql_types", "destinations.mysql_types"),
         *("destinations.s3.client", "destinations.sql.client"),
         *("destinations.postgres.client", "destinations.postgres.copy_jobs"),
     )
