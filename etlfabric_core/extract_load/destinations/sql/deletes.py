@@ -106,7 +106,7 @@ class Comparison:
 
     def _mark(self) -> Gone:
         mark, update = self._column(DELETED_AT), f"update {self._target} set"
-        back = f"{mark} is not null and not {self.staged.gone}"
+        back = f"{mark} is not null and {self.staged.there}"
         restored = self._count(back, [])
         self._run(f"{update} {mark} = null where {back}")
         where, values = self._selected()

@@ -72,12 +72,17 @@ class StagedKeys:
         self._run(f"drop table if exists {self.name}")
 
     @property
-    def gone(self) -> str:
-        """SQL: a row has none of the keys. No column of the table is called like one of them."""
+    def there(self) -> str:
+        """SQL: a row has one of the keys. No column of the table is called like one of them."""
         pairs = zip(self._names, self._loaded, strict=True)
         equal = " and ".join(f"k.{name} = {loaded}" for name, loaded in pairs)
         tried = f"k.{TRY} = {int(self.ledger.writer.epoch)}"
-        return f"(not exists (select 1 from {self.name} k where {equal} and {tried}))"  # noqa: S608
+        return f"exists (select 1 from {self.name} k where {equal} and {tried})"  # noqa: S608
+
+    @property
+    def gone(self) -> str:
+        """SQL: a row has none of the keys."""
+        return f"not {self.there}"
 
     @property
     def name(self) -> str:
