@@ -201,7 +201,7 @@ def test_a_newer_file_is_held_against_the_mapping_that_is_saved(desk: Desk) -> N
     expect(page.get_by_text("sales.csv has the same columns as before")).to_be_visible()
 
 
-@pytest.mark.feature("X7", "C10")
+@pytest.mark.feature("C10")
 def test_held_changes_are_refused_and_approved_by_clicks(desk: Desk) -> None:
     page = desk.page
     newer(page, export(more=("channel",)))
@@ -266,7 +266,7 @@ def expect_state(page: Page, state: str) -> None:
     expect(shown).to_have_attribute("data-state", state)
 
 
-@pytest.mark.feature("B2", "B7", "B8", "B9", "X18")
+@pytest.mark.feature("B2", "B7", "B8", "B9")
 def test_a_wrong_password_and_missing_rights_are_told_with_their_remedy(desk: Desk) -> None:
     page = desk.page
     page.goto("/connections/new")
