@@ -34,13 +34,13 @@ test: install ## The whole suite, on its own PostgreSQL and Airflow
 # Each proof has a slice of its own in `make test`; these variables make it whole.
 PROOFS := ETLFABRIC_KILLS=50 ETLFABRIC_TABLES=20000 ETLFABRIC_CSV_BYTES=1073741824 ETLFABRIC_MERGE_ROUNDS=10 ETLFABRIC_FUZZ=20 \
   ETLFABRIC_ESCAPES=all ETLFABRIC_TAMPERINGS=1000 ETLFABRIC_ROTATIONS=5 ETLFABRIC_GUESSES=10000 \
-  ETLFABRIC_EXAMPLES=40 ETLFABRIC_AIRFLOW_SWEEP=1
+  ETLFABRIC_EXAMPLES=40 ETLFABRIC_AIRFLOW_SWEEP=1 ETLFABRIC_WALK=1
 PROVEN := tests/faults tests/core/sandbox $(addprefix tests/core/transform/, test_escapes.py \
   test_bombs.py test_refused_settings.py) \
   $(addprefix tests/api/, matrix test_large_sources.py test_large_files.py test_openapi_fuzzing.py test_dbt_wall.py \
   test_warehouse_wall.py test_row_level_security.py test_audit_chain.py test_key_rotation.py \
   test_throttle.py test_sessions.py test_sso_attacks.py) $(addprefix tests/e2e/, \
-  test_supervisor_kill.py test_key_rotation.py test_airflow_operators.py test_web_many_tables.py)
+  test_supervisor_kill.py test_key_rotation.py test_airflow_operators.py test_web_loading.py test_web_many_tables.py)
 
 prove: install ## The long proofs: every kill, every fault, every attack
 	@$(PROOFS) "$(BIN)/python" -m pytest $(PROVEN) -s --timeout 3600

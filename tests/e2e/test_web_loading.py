@@ -3,6 +3,7 @@
 One browser, one signed-in session: each test goes on where the one before it has left.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,8 +24,13 @@ from tests.e2e.web_sales import (
 
 pytestmark = [
     pytest.mark.stack,
+    pytest.mark.xdist_group("web loading"),  # each test goes on where the one before it ended
     pytest.mark.skipif(chrome.missing() is not None, reason=str(chrome.missing())),
 ]
+# The first test is the slice of every suite; the rest takes minutes.
+walk = pytest.mark.skipif(
+    os.environ.get("ETLFABRIC_WALK") != "1", reason="the whole walk belongs to make prove"
+)
 RUN_MS = 240_000
 
 
@@ -80,6 +86,7 @@ def test_an_export_is_uploaded_inspected_and_read_as_it_is_written(desk: Desk) -
     expect(page.get_by_role("heading", level=1, name="Sales export")).to_be_visible()
 
 
+@walk
 @pytest.mark.feature("C2", "D4", "D5", "D6", "D7", "D8", "X20")
 def test_columns_are_mapped_and_calculated_before_anything_is_loaded(desk: Desk) -> None:
     page = desk.page
@@ -159,6 +166,7 @@ def choose(page: Page, label: str, option: str | re.Pattern[str]) -> None:
     page.get_by_role("option", name=option).click()
 
 
+@walk
 @pytest.mark.feature("C12", "C13", "D12", "X6")
 def test_a_row_that_does_not_fit_is_shown_with_its_line_and_replayed(desk: Desk) -> None:
     page = desk.page
@@ -189,6 +197,7 @@ def test_a_row_that_does_not_fit_is_shown_with_its_line_and_replayed(desk: Desk)
     expect(page.get_by_text("a replay: the rows read had been rejected")).to_be_visible()
 
 
+@walk
 @pytest.mark.feature("X20")
 def test_a_newer_file_is_held_against_the_mapping_that_is_saved(desk: Desk) -> None:
     page = desk.page
@@ -201,6 +210,7 @@ def test_a_newer_file_is_held_against_the_mapping_that_is_saved(desk: Desk) -> N
     expect(page.get_by_text("sales.csv has the same columns as before")).to_be_visible()
 
 
+@walk
 @pytest.mark.feature("C10")
 def test_held_changes_are_refused_and_approved_by_clicks(desk: Desk) -> None:
     page = desk.page
@@ -266,6 +276,7 @@ def expect_state(page: Page, state: str) -> None:
     expect(shown).to_have_attribute("data-state", state)
 
 
+@walk
 @pytest.mark.feature("B2", "B7", "B8", "B9")
 def test_a_wrong_password_and_missing_rights_are_told_with_their_remedy(desk: Desk) -> None:
     page = desk.page
@@ -294,6 +305,7 @@ def test_a_wrong_password_and_missing_rights_are_told_with_their_remedy(desk: De
     expect(page.get_by_role("heading", level=1, name="Shop database")).to_be_visible()
 
 
+@walk
 @pytest.mark.feature("B8", "B10", "X10", "X11")
 def test_schemas_tables_and_columns_are_seen_with_rows_and_profile(desk: Desk) -> None:
     page = desk.page
@@ -321,6 +333,7 @@ def test_schemas_tables_and_columns_are_seen_with_rows_and_profile(desk: Desk) -
     desk.looks.at("load-profile")
 
 
+@walk
 @pytest.mark.feature("C1", "C2", "C4", "C5")
 def test_a_table_is_loaded_by_its_key_and_a_cursor_with_its_reasons(desk: Desk) -> None:
     page = desk.page
@@ -348,6 +361,7 @@ def test_a_table_is_loaded_by_its_key_and_a_cursor_with_its_reasons(desk: Desk) 
     expect(page.get_by_label("Dataset")).to_have_value("raw")
 
 
+@walk
 @pytest.mark.feature("X4")
 def test_state_is_seen_set_reset_and_restored_with_a_question_before(desk: Desk) -> None:
     page = desk.page
@@ -379,6 +393,7 @@ def test_state_is_seen_set_reset_and_restored_with_a_question_before(desk: Desk)
     expect(state).to_contain_text("2026-01-31")
 
 
+@walk
 @pytest.mark.feature("X5")
 def test_a_backfill_is_planned_started_cancelled_and_resumed(desk: Desk) -> None:
     page = desk.page

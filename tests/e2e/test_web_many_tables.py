@@ -34,6 +34,9 @@ new PerformanceObserver((list) => {
 pytestmark = [
     pytest.mark.stack,
     pytest.mark.skipif(chrome.missing() is not None, reason=str(chrome.missing())),
+    pytest.mark.skipif(
+        os.environ.get("ETLFABRIC_WALK") != "1", reason="minutes of a browser: make prove"
+    ),
 ]
 
 
