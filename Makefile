@@ -29,7 +29,7 @@ status: ## What runs, and where
 	@"$(BIN)/etlfabric" status
 
 test: install ## The whole suite, on its own PostgreSQL and Airflow
-	@"$(BIN)/python" -m pytest -n 2 --dist loadgroup
+	@"$(BIN)/python" -m pytest -n 2
 
 # Each proof has a slice of its own in `make test`; these variables make it whole.
 PROOFS := ETLFABRIC_KILLS=50 ETLFABRIC_TABLES=20000 ETLFABRIC_CSV_BYTES=1073741824 ETLFABRIC_MERGE_ROUNDS=10 ETLFABRIC_FUZZ=20 \

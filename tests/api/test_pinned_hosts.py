@@ -5,6 +5,7 @@ addresses that nobody opened count who comes.
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -68,6 +69,9 @@ async def canary() -> AsyncIterator[Canary]:
             server = await asyncio.start_server(made, address, made.port)
             await stack.enter_async_context(server)
             made.port = server.sockets[0].getsockname()[1]
+        # The opened address refuses at this port: nobody else can begin to listen there.
+        taken = stack.enter_context(socket.socket())
+        taken.bind((OPENED, made.port))
         yield made
 
 

@@ -24,7 +24,6 @@ from tests.e2e.web_sales import (
 
 pytestmark = [
     pytest.mark.stack,
-    pytest.mark.xdist_group("web loading"),  # each test goes on where the one before it ended
     pytest.mark.skipif(chrome.missing() is not None, reason=str(chrome.missing())),
 ]
 # The first test is the slice of every suite; the rest takes minutes.

@@ -209,7 +209,7 @@ def test_answers_are_not_believed(attack: Attack, caplog) -> None:
     text = "\\n".join(frames)
     # The attack does not know the answer's descriptor and tries them all: a closed one is no end.
     program = (
-        f"for fd in range(3, 64):\n  try: os.write(fd, b'''{text}\\n''')\n  except OSError: pass"
+        f"for fd in range(3, 4096):\n  try: os.write(fd, b'''{text}\\n''')\n  except OSError: pass"
     )
     with pytest.raises(TerminalError) as told:
         attack({"lies": program})
@@ -226,7 +226,7 @@ import pickle
 class Bomb:
     def __reduce__(self):
         return open, ({scene["drop"]!r}, 'w')
-for fd in range(3, 64):
+for fd in range(3, 4096):
     try:
         os.write(fd, pickle.dumps(Bomb()) + b'\\n')
     except OSError:
