@@ -40,7 +40,7 @@ PROVEN := tests/faults tests/core/sandbox $(addprefix tests/core/transform/, tes
   $(addprefix tests/api/, matrix test_large_sources.py test_large_files.py test_openapi_fuzzing.py test_dbt_wall.py \
   test_warehouse_wall.py test_row_level_security.py test_audit_chain.py test_key_rotation.py \
   test_throttle.py test_sessions.py test_sso_attacks.py) $(addprefix tests/e2e/, \
-  test_supervisor_kill.py test_key_rotation.py test_airflow_operators.py test_web_loading.py test_web_many_tables.py)
+  test_supervisor_kill.py test_key_rotation.py test_airflow_operators.py test_web_files.py test_web_tables.py test_web_many_tables.py)
 
 prove: install ## The long proofs: every kill, every fault, every attack
 	@$(PROOFS) "$(BIN)/python" -m pytest $(PROVEN) -s --timeout 3600

@@ -1,4 +1,4 @@
-"""What every test may use: a real PostgreSQL server of the test session's own."""
+"""What every test may use: servers of the test session's own, and destinations of loads."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from cli.stack.ports import free_port
 from cli.stack.postgres import FAST_AND_LOOSE, EmbeddedPostgres
+from tests.destinations import DuckdbTarget, MariadbTarget, Target
+from tests.mariadb import MariaDb, running_mariadb
+from tests.s3_server import S3Server, s3_server
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +22,26 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDb]:
+    with running_mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(params=["duckdb", "mariadb"])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
+    """Each database that is a destination beside PostgreSQL and runs here, empty."""
+    if request.param == "duckdb":
+        return DuckdbTarget.new(tmp_path / "databases")
+    return MariadbTarget.new(request.getfixturevalue("mariadb_server"))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

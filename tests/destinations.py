@@ -1,8 +1,6 @@
 """Destinations other than PostgreSQL that tests load into, and look into afterwards."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,9 +9,13 @@ import duckdb
 from etlfabric_core.extract_load.plan import Endpoint, LoadPlan, LoadResult, Window
 from etlfabric_core.graph.configs import PipelineConfig
 from tests.loading import run
-from tests.mariadb import MariaDb, running_mariadb
+from tests.mariadb import PASSWORD, MariaDb
 
 DATASET = "demo_raw"
+LOADER = "loader"  # who may do more than the reader of sources
+DATASETS = """
+    select schema_name from information_schema.schemata where schema_name not like 'shop%'
+    and schema_name not in ('mysql', 'sys', 'information_schema', 'performance_schema')"""
 
 
 class Target(Protocol):
@@ -30,6 +32,10 @@ class DuckdbTarget:
     """A database file of its own."""
 
     path: Path
+
+    @classmethod
+    def new(cls, folder: Path) -> "DuckdbTarget":
+        return cls(folder / "1" / "2.duckdb")
 
     def endpoint(self) -> Endpoint:
         return Endpoint(connector="duckdb", config={}, database_file=self.path)
@@ -48,6 +54,14 @@ class MariadbTarget:
 
     server: MariaDb
 
+    @classmethod
+    def new(cls, server: MariaDb) -> "MariadbTarget":
+        """The server without the datasets of earlier tests."""
+        for (name,) in server.execute(DATASETS):
+            server.execute(f"drop database `{name}`")
+        server.execute(f"grant all on *.* to '{LOADER}'@'%' identified by '{PASSWORD}'")
+        return cls(replace(server, user=LOADER))
+
     def endpoint(self) -> Endpoint:
         return self.server.endpoint()
 
@@ -55,26 +69,6 @@ class MariadbTarget:
         return self.server.execute(
             f"create database if not exists {DATASET}", f"use {DATASET}", statement
         )
-
-
-@contextmanager
-def duckdb_target(folder: Path) -> Iterator[DuckdbTarget]:
-    yield DuckdbTarget(folder / "1" / "2.duckdb")
-
-
-@contextmanager
-def mariadb_target(server: MariaDb) -> Iterator[MariadbTarget]:
-    """The server without the datasets of earlier tests."""
-    for name in (DATASET, f"{DATASET}_staging"):
-        server.execute(f"drop database if exists {name}")
-    server.execute(f"grant all on *.* to '{server.user}'@'%'")
-    yield MariadbTarget(server)
-
-
-@contextmanager
-def mariadb_server() -> Iterator[MariaDb]:
-    with running_mariadb() as server:
-        yield server
 
 
 def load_plan(

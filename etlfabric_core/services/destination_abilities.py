@@ -43,13 +43,14 @@ def require(connector: Connector, endpoint: Mapping[str, Any], config: PipelineC
         )
 
 
-def require_state(connector: Connector) -> None:
+def require_state(connector: Connector, endpoint: Mapping[str, Any]) -> None:
     """Checks that where the next load begins can be seen at a destination.
 
     Raises:
         Conflict: it cannot.
     """
-    if connector.loading is None or LoadAbility.STATE not in connector.loading.abilities:
+    loading = connector.loading_of(endpoint)
+    if loading is None or LoadAbility.STATE not in loading.abilities:
         raise Conflict(
             f"the state of a pipeline that loads into {connector.label} cannot be shown or changed",
             hint="its loads go on where the last one ended; to begin anew, load into a new dataset",

@@ -131,7 +131,8 @@ async def _held(prober: Prober, node_id: int) -> AsyncIterator[int]:
 async def _published(prober: Prober, principal: Principal, id: int) -> PublishedPipeline | None:
     target = await published(prober, principal, id)
     if target is not None:
-        destination_abilities.require_state(get_connector(target.endpoint.connector))
+        connector = get_connector(target.endpoint.connector)
+        destination_abilities.require_state(connector, target.endpoint.config)
     return target
 
 

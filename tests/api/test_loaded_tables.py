@@ -32,9 +32,9 @@ CONFIG = {
 async def loaded(
     request: pytest.FixtureRequest, app: FastAPI, two_orgs: TwoOrgs, tmp_path: Path
 ) -> AsyncIterator[Loaded]:
-    with destination_body(request.param) as body:
-        async with loaded_pipeline(app, two_orgs.a, tmp_path, CONFIG, body) as made:
-            yield made
+    body = destination_body(request)
+    async with loaded_pipeline(app, two_orgs.a, tmp_path, CONFIG, body) as made:
+        yield made
 
 
 async def rows_of(client: Any, loaded: Loaded, table: str, **query: Any) -> Any:

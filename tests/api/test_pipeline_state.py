@@ -57,10 +57,10 @@ async def loaded(app: FastAPI, two_orgs: TwoOrgs, tmp_path: Path) -> AsyncIterat
 async def anywhere(
     request: pytest.FixtureRequest, app: FastAPI, two_orgs: TwoOrgs, tmp_path: Path
 ) -> AsyncIterator[Loaded]:
-    with destination_body(request.param) as body:
-        async with loaded_pipeline(app, two_orgs.a, tmp_path, CONFIG, body) as made:
-            await made.publish()
-            yield made
+    body = destination_body(request)
+    async with loaded_pipeline(app, two_orgs.a, tmp_path, CONFIG, body) as made:
+        await made.publish()
+        yield made
 
 
 @pytest.mark.feature("X4", "A15")

@@ -1,16 +1,8 @@
-"""Servers of sources, started once for all tests."""
-
-from collections.abc import Iterator
+"""Sources of loads."""
 
 import pytest
 
-from tests.mariadb import MariaDb, running_mariadb
-
-
-@pytest.fixture(scope="session")
-def mariadb_server() -> Iterator[MariaDb]:
-    with running_mariadb() as server:
-        yield server
+from tests.mariadb import MariaDb
 
 
 @pytest.fixture

@@ -146,6 +146,14 @@ def write_sql(page: Page, text: str) -> None:
     page.keyboard.insert_text(text)
 
 
+def choose(page: Page, label: str, option: str | re.Pattern[str]) -> None:
+    """Picks an option of a select."""
+    page.get_by_role("combobox", name=label, exact=True).or_(
+        page.get_by_role("textbox", name=label, exact=True)
+    ).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
 def number_in(path: str) -> int:
     """The id at the end of an address."""
     found = re.search(r"/(\d+)$", path)

@@ -12,6 +12,8 @@ from playwright.sync_api import Browser
 from cli.stack.layout import PROJECT, Layout
 from tests.e2e import browser as chrome
 from tests.e2e.running import Stack
+from tests.e2e.web_desk import Desk
+from tests.e2e.web_looks import Looks
 
 FOREIGN = ("ETLFABRIC_", "AIRFLOW")  # of a stack that the developer has running
 PORTS = 3  # Airflow's, the service's, PostgreSQL's
@@ -76,3 +78,16 @@ def chromium() -> Iterator[Browser]:
     """One browser for the module."""
     with chrome.chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def desk(request: pytest.FixtureRequest, stack: Stack, chromium: Browser) -> Iterator[Desk]:
+    """One session for the module; at its end nothing may have gone wrong in the browser."""
+    account = stack.sign_up(request.module.__name__.rpartition("test_web_")[2] + "desk")
+    page = chrome.new_page(chromium, stack)
+    chrome.sign_in(page, account)
+    made = Desk(page, account, stack, Looks(page))
+    yield made
+    assert made.looks.found == {}
+    assert chrome.wrong(page) == []
+    page.context.close()

@@ -30,11 +30,11 @@ class Source:
 
     def execute(self, *statements: str) -> list[tuple[Any, ...]]:
         """Runs SQL as the owner; the rows of the last statement."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(sql.SQL("set role {}").format(sql.Identifier(self.config["user"])))
-            for statement in statements:
-                cursor = connection.execute(statement)
-            return cursor.fetchall() if cursor.description else []
+        return execute(self.url, f'set role "{self.config["user"]}"', *statements)
+
+    def plant(self, *statements: str) -> None:
+        """Runs SQL as the superuser: what it makes, the owner may not read unless allowed."""
+        execute(self.url, *statements)
 
     def connect(self, account: Account) -> dict[str, Any]:
         """A connection to it in an organization."""
@@ -49,3 +49,14 @@ class Source:
             },
         )
         return made
+
+
+def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
+    """Runs SQL in a database of the stack, each statement in its own transaction.
+
+    Returns the rows of the last one.
+    """
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            cursor = connection.execute(statement)  # type: ignore[arg-type]
+        return cursor.fetchall() if cursor.description else []

@@ -9,7 +9,7 @@ import pytest
 
 from etlfabric_core import clock
 from tests.e2e.running import Account, Stack, eventually
-from tests.e2e.sources import Source
+from tests.e2e.sources import Source, execute
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
 
@@ -65,11 +65,8 @@ class Refill:
         return self.warehouse(f"select id, v, at from {self.owner.slug}_raw.{name} order by 1, 2")
 
     def warehouse(self, *statements: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.stack.superuser_url("warehouse"), autocommit=True) as connection:
-            connection.execute("set timezone to 'UTC'")
-            for statement in statements:
-                cursor = connection.execute(statement)
-            return cursor.fetchall() if cursor.description else []
+        url = self.stack.superuser_url("warehouse")
+        return execute(url, "set timezone to 'UTC'", *statements)
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         return {name: self.table(name) for name in TABLES}

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.running import Account, Stack
 from tests.e2e.searching import everything, places_of
-from tests.e2e.sources import Source
+from tests.e2e.sources import Source, execute
 from tests.traces import texts_of, watched
 
 pytestmark = [pytest.mark.stack]
@@ -68,10 +68,8 @@ class Clinic:
 
     def execute(self, *statements: str) -> list[tuple[Any, ...]]:
         """In the warehouse."""
-        with psycopg.connect(self.stack.superuser_url("warehouse"), autocommit=True) as connection:
-            for statement in statements:
-                cursor = connection.execute(statement.format(schema=self.schema))
-            return cursor.fetchall() if cursor.description else []
+        named = [statement.format(schema=self.schema) for statement in statements]
+        return execute(self.stack.superuser_url("warehouse"), *named)
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_an_invited_person_joins_and_sees_what_the_role_allows(
 
     looks_but_does_not_touch(grace)
     for page in (ada, grace):
-        assert not page.__dict__.get("errors")
+        assert chrome.wrong(page) == []
         page.context.close()
 
 
@@ -124,7 +124,7 @@ def test_an_invitation_knows_who_looks_at_it(stack: Stack, chromium: Browser) ->
     page.goto(link)
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.get_by_role("button", name=re.compile("Accept|Join"))).to_have_count(0)
-    assert not page.__dict__.get("errors")
+    assert chrome.wrong(page) == []
     page.context.close()
 
 
@@ -150,7 +150,7 @@ def test_a_key_is_shown_once_works_until_it_is_revoked_and_the_audit_tells_it(
 
     read_audit(page)
     export(page)
-    assert not page.__dict__.get("errors")
+    assert chrome.wrong(page) == []
     page.context.close()
 
 
@@ -235,7 +235,7 @@ def test_switching_takes_every_tab_along(stack: Stack, chromium: Browser) -> Non
     expect(page.get_by_test_id("organization")).to_have_text("idswitch")
     page.get_by_role("link", name="Workflows", exact=True).click()
     expect(page.get_by_text("Only of the first")).to_be_visible()
-    assert not page.__dict__.get("errors")
+    assert chrome.wrong(page) == []
     page.context.close()
 
 
@@ -306,7 +306,7 @@ def test_a_deleted_organization_is_left_and_can_be_restored(
     enter(page, "iddanger")
     page.goto("/settings/organization")
     expect(page.get_by_label("Description")).to_have_value("Here for a while")
-    assert not page.__dict__.get("errors")
+    assert chrome.wrong(page) == []
     page.context.close()
 
 
@@ -340,7 +340,7 @@ def test_no_text_of_a_user_becomes_a_script(stack: Stack, chromium: Browser) -> 
         chrome.settled(page)
         assert not shows(page.get_by_role("main").get_by_role("alert"), ATTACK)
     assert seen == []
-    assert not page.__dict__.get("errors")
+    assert chrome.wrong(page) == []
     page.context.close()
 
 

@@ -33,7 +33,7 @@ def test_from_a_csv_file_to_rows_and_back_from_broken_sql(stack: Stack, chromium
     publish_and_run(page)
     see_rows(page)
     break_and_mend(page)
-    assert not page.__dict__.get("errors")
+    assert chrome.wrong(page) == []
 
 
 def connect_file(page: Page) -> None:
@@ -147,7 +147,7 @@ def test_edges_and_schedules_without_a_mouse(stack: Stack, chromium: Browser) ->
     expect(page.get_by_test_id("cron-text")).to_contain_text("Monday")
     page.get_by_role("button", name="Add schedule").press("Enter")
     expect(page.get_by_role("table", name="Schedules")).to_contain_text("only on Monday")
-    assert not page.__dict__.get("errors")
+    assert chrome.wrong(page) == []
 
 
 def add_edge(page: Page, first: str, then: str) -> None:
@@ -186,4 +186,4 @@ def test_a_failed_run_shows_why_and_is_retried(stack: Stack, chromium: Browser) 
     nodes = page.get_by_test_id("graph")
     expect(nodes.locator('[data-state="failed"]')).to_have_count(1)
     expect(nodes.locator('[data-state="success"]')).to_have_count(1)
-    assert not page.__dict__.get("errors")
+    assert chrome.wrong(page) == []

@@ -1,21 +1,15 @@
 """Every page at its own address: what it shows, for whom it is usable, how it looks."""
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e import browser as chrome
 from tests.e2e.running import Stack
+from tests.e2e.web_looks import PHONE, Looks, keep
 from tests.e2e.web_shop import Shop, open_shop
 
-STICKING_OUT = """[...document.querySelectorAll("main *")]
-    .filter((one) => one.scrollWidth > innerWidth && getComputedStyle(one).overflowX === "visible")
-    .slice(-3).map((one) => `${one.tagName}.${one.className}`)"""
-PHONE = {"width": 390, "height": 844}
-SHOWN_IN_EVERY_WAY = ("home", "pipeline", "transformation", "workflow", "run-tables")
 SETTINGS = {
     "organization": ("/settings/organization", "Danger zone"),
     "members": ("/settings/members", "What the roles may do"),
@@ -35,7 +29,6 @@ OUTSIDE = (
     "/invitation#token=unknown",
     "/invitation",
 )
-SCREENS = os.environ.get("ETLFABRIC_SCREENS")  # a folder: keep a picture of every page
 
 pytestmark = [
     pytest.mark.stack,
@@ -73,7 +66,7 @@ def test_every_view_stands_at_its_address_and_axe_finds_nothing(
     assert not found, "\n".join(
         f"{view}: {line}" for view, lines in found.items() for line in lines
     )
-    assert not page.__dict__.get("errors")
+    assert chrome.wrong(page) == []
     page.context.close()
 
 
@@ -89,7 +82,7 @@ def test_axe_finds_nothing_before_signing_in(stack: Stack, chromium: Browser, sc
         if wrong := chrome.violations(page):
             found[address] = wrong
     assert not found, found
-    assert not page.__dict__.get("errors")
+    assert chrome.wrong(page) == []
     page.context.close()
 
 
@@ -101,8 +94,8 @@ def test_nothing_is_cut_off_on_a_phone(stack: Stack, chromium: Browser, shop: Sh
     for name, (address, text) in (shop.views | SETTINGS).items():
         visit(page, name, address, text)
         keep(page, f"{name}-phone")
-        if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
-            wide[name] = page.evaluate(STICKING_OUT)
+        if wrong := chrome.sticking_out(page):
+            wide[name] = wrong
     assert wide == {}
     page.context.close()
 
@@ -134,19 +127,19 @@ def test_the_wizard_leads_from_a_source_to_a_pipeline(
     """Each step without a finding of axe; what was set is what is saved."""
     page = chrome.new_page(chromium, stack)
     chrome.sign_in(page, shop.account)
-    found: dict[str, list[str]] = {}
+    looks = Looks(page)
     page.goto(f"/pipelines/new?source={shop.connection}")
     page.get_by_role("checkbox", name="Load orders.csv").check()
-    step(page, found, "pipeline-resources")
+    step(page, looks, "pipeline-resources")
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_role("alert")).to_contain_text("Give the pipeline a name")
     page.get_by_label("Pipeline name").fill("Wizard")
     page.get_by_label("Dataset").fill("wizard")
-    step(page, found, "pipeline-destination")
-    choose(page, "How orders.csv is loaded", "merge: update by key")
+    step(page, looks, "pipeline-destination")
+    chrome.choose(page, "How orders.csv is loaded", "merge: update by key")
     page.get_by_role("button", name="Settings of orders.csv").click()
     chosen = page.get_by_role("dialog")
-    choose(page, "Strategy", "upsert: the old row is updated")
+    chrome.choose(page, "Strategy", "upsert: the old row is updated")
     chosen.get_by_label("Key", exact=True).click()
     page.get_by_role("option", name="customer_id").click()
     page.keyboard.press("Escape")
@@ -155,21 +148,21 @@ def test_the_wizard_leads_from_a_source_to_a_pipeline(
     expect(chosen.get_by_role("alert")).to_contain_text("does not tell its rows apart")
     add_filter(page, chosen)
     chosen.get_by_role("tab", name="Columns").click()
-    choose(page, "Mask of customer_id", "hash: the same text for the same value")
+    chrome.choose(page, "Mask of customer_id", "hash: the same text for the same value")
     chosen.get_by_role("tab", name="Rules").click()
-    choose(page, "A row that does not fit", "is put aside with its reason")
-    choose(page, "New columns", "freeze: the load fails before it writes")
-    look(page, found, "pipeline-settings")
+    chrome.choose(page, "A row that does not fit", "is put aside with its reason")
+    chrome.choose(page, "New columns", "freeze: the load fails before it writes")
+    looks.at("pipeline-settings")
     page.get_by_role("button", name="Close the settings").click()
-    step(page, found, "pipeline-loading")
+    step(page, looks, "pipeline-loading")
     expect(page.get_by_role("alert")).to_contain_text("does not tell its rows apart")
-    look(page, found, "pipeline-review")
+    looks.at("pipeline-review")
     page.get_by_role("button", name="Save pipeline").click()
     expect(page.get_by_role("heading", level=1, name="Wizard")).to_be_visible()
-    assert not found, found
+    assert looks.found == {}
     saved = shop.account.get(f"/pipelines/{chrome.number_in(page.url)}")
     assert saved["config"]["resources"][0] == SAVED | saved["config"]["resources"][0]
-    assert not page.__dict__.get("errors")
+    assert chrome.wrong(page) == []
     page.context.close()
 
 
@@ -185,25 +178,10 @@ SAVED = {
 }
 
 
-def step(page: Page, found: dict[str, list[str]], name: str) -> None:
+def step(page: Page, looks: Looks, name: str) -> None:
     """Looks at a step of the wizard and goes on to the next."""
-    look(page, found, name)
+    looks.at(name)
     page.get_by_role("button", name="Next").click()
-
-
-def look(page: Page, found: dict[str, list[str]], name: str) -> None:
-    """Keeps a picture of the page, and what axe finds on it."""
-    chrome.settled(page)
-    keep(page, f"{name}-light")
-    if wrong := chrome.violations(page):
-        found[name] = wrong
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=label, exact=True).or_(
-        page.get_by_role("textbox", name=label, exact=True)
-    ).click()
-    page.get_by_role("option", name=option, exact=True).click()
 
 
 def add_filter(page: Page, settings: Locator) -> None:
@@ -211,8 +189,8 @@ def add_filter(page: Page, settings: Locator) -> None:
     settings.get_by_role("button", name="Add a filter").click()
     settings.get_by_label("Column of filter 1").fill("id")
     page.keyboard.press("Escape")
-    choose(page, "Type of filter 1", "number")
-    choose(page, "Comparison of filter 1", "is at most")
+    chrome.choose(page, "Type of filter 1", "number")
+    chrome.choose(page, "Comparison of filter 1", "is at most")
     settings.get_by_label("Value of filter 1").fill("100")
 
 
@@ -256,12 +234,3 @@ def test_another_organizations_pages_are_not_found(
         for secret in ("shop files", "orders.csv", "stg_orders", "order_id"):
             expect(page.get_by_role("main").get_by_text(secret)).to_have_count(0)
     page.context.close()
-
-
-def keep(page: Page, name: str) -> None:
-    """A picture for docs/screens, where it is asked for: all in light, some in other ways too."""
-    view, way = name.rsplit("-", 1)
-    if SCREENS and (way == "light" or view in SHOWN_IN_EVERY_WAY):
-        path = Path(SCREENS) / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=path, animations="disabled")

@@ -7,7 +7,8 @@ from playwright.sync_api import Page
 
 from tests.e2e import browser as chrome
 
-SCREENS = os.environ.get("ETLFABRIC_SCREENS")  # a folder: keep a picture of every view
+SCREENS = os.environ.get("ETLFABRIC_SCREENS")  # a folder: keep pictures for docs/screens
+SHOWN_IN_EVERY_WAY = ("home", "pipeline", "transformation", "workflow", "run-tables")
 PHONE = {"width": 390, "height": 844}
 
 
@@ -33,8 +34,9 @@ class Looks:
 
 
 def keep(page: Page, name: str) -> None:
-    """A picture, where pictures are asked for."""
-    if SCREENS:
+    """A picture, where pictures are asked for: of all in light, of some in other ways too."""
+    view, way = name.rsplit("-", 1)
+    if SCREENS and (way == "light" or view in SHOWN_IN_EVERY_WAY):
         path = Path(SCREENS) / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=path, animations="disabled")

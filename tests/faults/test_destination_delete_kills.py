@@ -7,7 +7,6 @@ By default a kill on a few rows; `ETLFABRIC_KILLS=50` makes it many on many.
 import math
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ import pymysql
 import pytest
 
 from etlfabric_core.extract_load.plan import LoadPlan
-from tests.destinations import DATASET, Target, duckdb_target, load_plan, mariadb_target
+from tests.destinations import DATASET, MariadbTarget, Target, load_plan
 from tests.faults.load_process import ALL_KILLS, IS_WHOLE, SEED, LoadProcess
 from tests.loading import csv_source, run
-from tests.mariadb import MariaDb, running_mariadb
+from tests.mariadb import MariaDb
 
 pytestmark = pytest.mark.feature("X13", "B5")
 
@@ -29,22 +28,6 @@ WAITING = (
     "where state like 'Waiting for table metadata lock%'"
 )
 PATIENCE_S = 120
-
-
-@pytest.fixture
-def server() -> Iterator[MariaDb]:
-    with running_mariadb() as made:
-        yield made
-
-
-@pytest.fixture(params=["duckdb", "mariadb"])
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
-    if request.param == "duckdb":
-        with duckdb_target(tmp_path / "databases") as made:
-            yield made
-    else:
-        with mariadb_target(request.getfixturevalue("server")) as made:
-            yield made
 
 
 def written(path: Path, ids: set[int]) -> dict[str, Path]:
@@ -92,24 +75,24 @@ def test_killed_and_retried_is_exact(target: Target, tmp_path: Path, deletes: st
 
 @pytest.mark.parametrize("deletes", ["soft", "hard"])
 def test_a_writer_that_ends_inside_its_deletes(
-    server: MariaDb, tmp_path: Path, deletes: str
+    mariadb_server: MariaDb, tmp_path: Path, deletes: str
 ) -> None:
     """They are made and not committed when it is killed."""
-    with mariadb_target(server) as target:
-        before, ids = set(range(100)), set(range(20, 110))
-        files = written(tmp_path / "t.csv", before)
-        run(plan(target, files, deletes), tmp_path / "work", files, 1)
-        files = written(tmp_path / "t.csv", ids)
-        asked = plan(target, files, deletes)
-        with as_root(server) as blocker, blocker.cursor() as cursor:
-            cursor.execute(f"lock tables {DATASET}._etlfabric_compared read")
-            process = LoadProcess.start(asked, tmp_path / "killed", files, 2)
-            deadline = time.monotonic() + PATIENCE_S
-            while not int(target.execute(WAITING)[0][0]):
-                assert time.monotonic() < deadline, "it never came to its deletes"
-            process.kill_after(0)
-        run(asked, tmp_path / "work", files, 3)
-        assert is_exact(target, ids, deletes)
+    target = MariadbTarget.new(mariadb_server)
+    before, ids = set(range(100)), set(range(20, 110))
+    files = written(tmp_path / "t.csv", before)
+    run(plan(target, files, deletes), tmp_path / "work", files, 1)
+    files = written(tmp_path / "t.csv", ids)
+    asked = plan(target, files, deletes)
+    with as_root(mariadb_server) as blocker, blocker.cursor() as cursor:
+        cursor.execute(f"lock tables {DATASET}._etlfabric_compared read")
+        process = LoadProcess.start(asked, tmp_path / "killed", files, 2)
+        deadline = time.monotonic() + PATIENCE_S
+        while not int(target.execute(WAITING)[0][0]):
+            assert time.monotonic() < deadline, "it never came to its deletes"
+        process.kill_after(0)
+    run(asked, tmp_path / "work", files, 3)
+    assert is_exact(target, ids, deletes)
 
 
 def as_root(server: MariaDb) -> "pymysql.Connection[Any]":

@@ -6,7 +6,6 @@ By default a few kills on a few rows; `ETLFABRIC_KILLS=50` makes it fifty on man
 import contextlib
 import math
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,12 @@ import pytest
 
 from etlfabric_core.errors import FabricError
 from etlfabric_core.extract_load.plan import LoadPlan
-from tests.destinations import Target, duckdb_target, load_plan, mariadb_target
+from tests.destinations import Target, load_plan
 from tests.faults.load_process import ALL_KILLS, IS_WHOLE, SEED, LoadProcess
 from tests.faults.proxy import Direction, proxy
 from tests.lakes import LakeTarget
 from tests.loading import csv_source, run
-from tests.mariadb import running_mariadb
-from tests.s3_server import S3Server, s3_server
+from tests.s3_server import S3Server
 
 ROWS = 200_000 if IS_WHOLE else 12_000
 KILLS = math.ceil(ALL_KILLS / 6) if IS_WHOLE else 1
@@ -32,26 +30,8 @@ HOW: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=["duckdb", "mariadb"])
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
-    if request.param == "duckdb":
-        with duckdb_target(tmp_path / "databases") as made:
-            yield made
-    else:
-        with running_mariadb() as server, mariadb_target(server) as made:
-            yield made
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with s3_server(tmp_path_factory.mktemp("s3")) as running:
-        yield running
-
-
 @pytest.fixture(params=["delta", "parquet"] if IS_WHOLE else ["delta"])
 def lake(request: pytest.FixtureRequest, s3: S3Server) -> LakeTarget:
-    if request.param == "delta":
-        pytest.importorskip("deltalake", reason="needs etlfabric[delta]")
     return LakeTarget.new(s3, request.param)
 
 

@@ -70,8 +70,21 @@ REFUSED: list[tuple[str, str, bool]] = [
 ]
 
 
-def columns_of(values: list[tuple[str, str, Any]]) -> str:
-    return ", ".join(f"v{place} {type_}" for place, (type_, _, _) in enumerate(values))
+def make_edges(source: Warehouse) -> None:
+    """A table with a row of all values, and a row of nulls."""
+    columns = ", ".join(f"v{place} {type_}" for place, (type_, _, _) in enumerate(VALUES))
+    places = ", ".join(["%s"] * len(VALUES))
+    source.execute(f"create table edges (id int, {columns})")
+    source.execute(f"insert into edges values (1, {places})", [given for _, given, _ in VALUES])
+    source.execute("insert into edges (id) values (2)")
+    source.execute(f"grant select on edges to {source.role}")
+
+
+def make_one(source: Warehouse, type_: str, value: str) -> None:
+    """A table with that value alone."""
+    source.execute(f"drop table if exists edges; create table edges (id int, v {type_})")
+    source.execute("insert into edges values (1, %s)", [value])
+    source.execute(f"grant select on edges to {source.role}")
 
 
 def there(target: Target, source: Warehouse, work: Path, **resource: Any) -> list[Any]:
@@ -94,11 +107,7 @@ def seen(target: Target, value: Any) -> Any:
 
 @pytest.mark.feature("B5", "C3")
 def test_values_arrive_as_they_are(target: Target, warehouse: Warehouse, tmp_path: Path) -> None:
-    warehouse.execute(f"create table edges (id int, {columns_of(VALUES)})")
-    places = ", ".join(["%s"] * len(VALUES))
-    warehouse.execute(f"insert into edges values (1, {places})", [v for _, v, _ in VALUES])
-    warehouse.execute("insert into edges (id) values (2)")
-    warehouse.execute(f"grant select on edges to {warehouse.role}")
+    make_edges(warehouse)
     rows = there(target, warehouse, tmp_path)
     expected = [seen(target, value) for _, _, value in VALUES]
     for (type_, given, _), wanted, found in zip(VALUES, expected, rows[0][1:], strict=False):
@@ -116,9 +125,7 @@ def test_what_cannot_be_held_is_refused(
     value: str,
     duckdb_holds_it: bool,
 ) -> None:
-    warehouse.execute(f"create table edges (id int, v {type_})")
-    warehouse.execute("insert into edges values (1, %s)", [value])
-    warehouse.execute(f"grant select on edges to {warehouse.role}")
+    make_one(warehouse, type_, value)
     if duckdb_holds_it and isinstance(target, DuckdbTarget):
         (row,) = there(target, warehouse, tmp_path)
         assert str(row[1]).lower()[:3] in (value.lower()[:3], "000")
@@ -131,9 +138,7 @@ def test_what_cannot_be_held_is_refused(
 def test_what_cannot_be_held_goes_as_text(
     target: Target, warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    warehouse.execute("create table edges (id int, v timestamp)")
-    warehouse.execute("insert into edges values (1, 'infinity')")
-    warehouse.execute(f"grant select on edges to {warehouse.role}")
+    make_one(warehouse, "timestamp", "infinity")
     rows = there(target, warehouse, tmp_path, columns={"v": {"type": "text"}})
     assert rows[0][1] == "infinity"
 
@@ -142,9 +147,7 @@ def test_what_cannot_be_held_goes_as_text(
 def test_a_narrower_decimal_is_not_rounded_into(
     target: Target, warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    warehouse.execute("create table edges (id int, v numeric(6,2))")
-    warehouse.execute("insert into edges values (1, 1.25)")
-    warehouse.execute(f"grant select on edges to {warehouse.role}")
+    make_one(warehouse, "numeric(6,2)", "1.25")
     there(target, warehouse, tmp_path)
     warehouse.execute("alter table edges alter v type numeric(8,4)")
     warehouse.execute("update edges set v = 1.2551")

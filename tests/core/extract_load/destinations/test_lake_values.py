@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from etlfabric_core.errors import TerminalError
-from tests.core.extract_load.destinations.test_fidelity import REFUSED, VALUES, columns_of, there
+from tests.core.extract_load.destinations.test_fidelity import (
+    REFUSED,
+    VALUES,
+    make_edges,
+    make_one,
+    there,
+)
 from tests.destinations import load, load_plan
 from tests.lakes import LakeTarget
 from tests.loading import Warehouse
@@ -13,11 +19,7 @@ from tests.loading import Warehouse
 
 @pytest.mark.feature("B5", "C3")
 def test_values_arrive_as_they_are(lake: LakeTarget, warehouse: Warehouse, tmp_path: Path) -> None:
-    warehouse.execute(f"create table edges (id int, {columns_of(VALUES)})")
-    places = ", ".join(["%s"] * len(VALUES))
-    warehouse.execute(f"insert into edges values (1, {places})", [v for _, v, _ in VALUES])
-    warehouse.execute("insert into edges (id) values (2)")
-    warehouse.execute(f"grant select on edges to {warehouse.role}")
+    make_edges(warehouse)
     rows = there(lake, warehouse, tmp_path)
     for (type_, given, wanted), found in zip(VALUES, rows[0][1:], strict=False):
         assert (type(found), found) == (type(wanted), wanted), (type_, given[:40])
@@ -29,11 +31,7 @@ def test_values_arrive_as_they_are(lake: LakeTarget, warehouse: Warehouse, tmp_p
 def test_values_stay_as_they_are_when_their_file_is_written_anew(
     lake: LakeTarget, warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    warehouse.execute(f"create table edges (id int, {columns_of(VALUES)})")
-    places = ", ".join(["%s"] * len(VALUES))
-    warehouse.execute(f"insert into edges values (1, {places})", [v for _, v, _ in VALUES])
-    warehouse.execute("insert into edges (id) values (2)")
-    warehouse.execute(f"grant select on edges to {warehouse.role}")
+    make_edges(warehouse)
     merge = {"write_disposition": "merge", "primary_key": ["id"]}
     there(lake, warehouse, tmp_path, **merge)
     names = {*lake.keys("edges/")}
@@ -53,9 +51,7 @@ def test_what_cannot_be_held_is_refused(
 ) -> None:
     refused = [(type_, value) for type_, value, is_held in REFUSED if not is_held]
     for type_, value in refused:
-        warehouse.execute(f"drop table if exists edges; create table edges (id int, v {type_})")
-        warehouse.execute("insert into edges values (1, %s)", [value])
-        warehouse.execute(f"grant select on edges to {warehouse.role}")
+        make_one(warehouse, type_, value)
         with pytest.raises(TerminalError, match="column 'v': a value"):
             there(lake, warehouse, tmp_path)
     assert lake.keys("edges/") == []
