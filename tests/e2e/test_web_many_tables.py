@@ -125,6 +125,7 @@ def change_many(page: Page) -> None:
     )
     clock.tell("changed those that were found")
     search.fill("")
+    expect(chosen.get_by_role("textbox", name="Table of table_000000")).to_be_visible()
     chosen.get_by_role("checkbox", name="Mark all that are found").check()
     expect(page.get_by_text(f"{TABLES:,} marked:")).to_be_visible()
     clock.tell("all marked")

@@ -24,7 +24,6 @@ def sales(desk: Desk) -> Source:
     return sales_database(desk.stack, desk.account.slug)
 
 
-@walk
 @pytest.mark.feature("B2", "B7", "B8", "B9")
 def test_a_wrong_password_and_missing_rights_are_told_with_their_remedy(
     desk: Desk, sales: Source
@@ -55,7 +54,6 @@ def test_a_wrong_password_and_missing_rights_are_told_with_their_remedy(
     expect(page.get_by_role("heading", level=1, name="Shop database")).to_be_visible()
 
 
-@walk
 @pytest.mark.feature("B8", "B10", "X10", "X11")
 def test_schemas_tables_and_columns_are_seen_with_rows_and_profile(desk: Desk) -> None:
     page = desk.page

@@ -11,7 +11,7 @@ from tests.e2e.running import Account, Stack
 from tests.e2e.web_looks import Looks
 
 RUN_MS = 240_000
-# The first test of a walk is the slice of every suite; the rest takes minutes.
+# What of a walk takes moments is the slice of every suite; the rest takes minutes.
 walk = pytest.mark.skipif(
     os.environ.get("ETLFABRIC_WALK") != "1", reason="the whole walk belongs to make prove"
 )

@@ -18,7 +18,7 @@ export function NewOrganization({ opened, onClose }: { opened: boolean; onClose:
     onError: (error) => form.setErrors(fieldErrors(error)),
   });
   return (
-    <Modal opened={opened} onClose={onClose} title="New organization" centered closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal opened={opened} onClose={onClose} title="New organization" centered>
       <form onSubmit={form.onSubmit((body) => add.mutate(body))}>
         <Stack>
           <Text size="sm">It is a closed room of its own: you are its owner, and nobody else gets in unless you invite them.</Text>

@@ -20,7 +20,8 @@ export const theme = createTheme({
     Anchor: { defaultProps: { underline: "hover" } },
     Tooltip: { defaultProps: { openDelay: 300, events: { hover: true, focus: true, touch: true } } },
     // Its <header> would be a second banner of the page.
-    Modal: { defaultProps: { attributes: { header: { role: "presentation" } }, styles: { title: { fontWeight: 650 } } } },
+    Modal: { defaultProps: { closeButtonProps: { "aria-label": "Close" }, attributes: { header: { role: "presentation" } }, styles: { title: { fontWeight: 650 } } } },
+    Notification: { defaultProps: { closeButtonProps: { "aria-label": "Close" } } },
     // What scrolls can be scrolled with the keyboard as well.
     TableScrollContainer: { defaultProps: { tabIndex: 0 } },
     Table: { defaultProps: { verticalSpacing: "xs", horizontalSpacing: "md", highlightOnHover: true } },

@@ -21,7 +21,7 @@ interface Question {
 /** Asks before something is done, and shows why when the service refuses. */
 export function ConfirmModal({ opened, onClose, onConfirm, ...question }: Question & { opened: boolean; onClose: () => void; onConfirm: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title={question.title} centered closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal opened={opened} onClose={onClose} title={question.title} centered>
       <Asked {...question} onClose={onClose} onConfirm={onConfirm} />
     </Modal>
   );

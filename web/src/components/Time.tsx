@@ -1,18 +1,35 @@
 import { Text, Tooltip } from "@mantine/core";
-import { useEffect, useState } from "react";
+import { useSyncExternalStore } from "react";
 
 import { absolute, age, duration } from "./time";
 
 const REFRESH_MS = 10_000;
+const FRESH_MS = 1_000;
 
-function useNow(): Date {
-  const [now, setNow] = useState(() => new Date());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(new Date()), REFRESH_MS);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
+// One clock for all times: what is seen together has been looked at together.
+const watching = new Set<() => void>();
+let now = new Date();
+let timer: number | undefined;
+
+function tick() {
+  now = new Date();
+  watching.forEach((changed) => changed());
 }
+
+function watch(changed: () => void) {
+  watching.add(changed);
+  timer ??= window.setInterval(tick, REFRESH_MS);
+  if (Date.now() - now.getTime() > FRESH_MS) tick();
+  return () => {
+    watching.delete(changed);
+    if (!watching.size) {
+      window.clearInterval(timer);
+      timer = undefined;
+    }
+  };
+}
+
+const useNow = () => useSyncExternalStore(watch, () => now);
 
 /** A time with its zone, and how long ago it was. */
 export function TimeAgo({ value, compact = false }: { value: string | null | undefined; compact?: boolean }) {

@@ -26,7 +26,7 @@ export function NewApiKey() {
   return (
     <>
       <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={open}>New API key</Button>
-      <Modal opened={opened} onClose={leave} size="lg" title={create.data ? `The key "${create.data.name}"` : "New API key"} closeOnClickOutside={!create.data} closeButtonProps={{ "aria-label": "Close" }}>
+      <Modal opened={opened} onClose={leave} size="lg" title={create.data ? `The key "${create.data.name}"` : "New API key"} closeOnClickOutside={!create.data}>
         {create.data ? (
           <Made made={create.data} onClose={leave} />
         ) : (

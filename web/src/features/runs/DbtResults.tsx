@@ -43,7 +43,7 @@ export function DbtResults({ runId, results }: { runId: string; results: RunResu
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-      <Modal opened={Boolean(shown)} onClose={() => setShown(null)} size="80%" title={`Rows that tests of ${shown} found`} closeButtonProps={{ "aria-label": "Close" }}>
+      <Modal opened={Boolean(shown)} onClose={() => setShown(null)} size="80%" title={`Rows that tests of ${shown} found`}>
         {failuresOf && <FailedRows transformationId={failuresOf.id} runId={runId} />}
       </Modal>
     </>

@@ -57,7 +57,7 @@ function NewWorkflow() {
   return (
     <>
       <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={open}>New workflow</Button>
-      <Modal opened={opened} onClose={close} title="New workflow" centered closeButtonProps={{ "aria-label": "Close" }}>
+      <Modal opened={opened} onClose={close} title="New workflow" centered>
         <form onSubmit={form.onSubmit((body) => add.mutate({ body }))}>
           <Stack>
             <TextInput label="Name" required data-autofocus {...form.getInputProps("name")} error={errors.name} />
