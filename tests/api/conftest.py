@@ -19,7 +19,7 @@ from etlfabric_core.access.throttle import Rule
 from etlfabric_core.settings import Settings
 from migrations.bootstrap import bootstrap
 from migrations.upgrade import upgrade
-from tests.api.runs_world import airflow, orchestrator, runs_world, world
+from tests.api.runs_world import airflow, orchestrator, runs_members, runs_world, world
 from tests.api.warehouse_world import wall
 from tests.sso.saml import identity_provider, saml_app, saml_browser
 from tests.sso.world import (
@@ -44,6 +44,7 @@ __all__ = [
     "identity_provider",
     "orchestrator",
     "real_provider",
+    "runs_members",
     "runs_world",
     "saml_app",
     "saml_browser",

@@ -75,15 +75,22 @@ class World:
 
 
 @pytest.fixture(scope="session")
-async def runs_world(app: FastAPI) -> AsyncIterator[World]:
-    """The two organizations; Airflow is not needed for this."""
-    wiring: Wiring = app.state.wiring
-    token = wiring.settings.internal_token.get_secret_value()
+async def runs_members(app: FastAPI) -> AsyncIterator[list[Member]]:
+    """The owners of the two organizations; how long they stay signed in is not said here."""
     members = [await published(app, name) for name in ORGANIZATIONS]
-    internal = _http(app, token)
-    yield World(*members, internal=internal, wiring=wiring)
-    for http in (internal, *(member.http for member in members)):
-        await http.aclose()
+    yield members
+    for member in members:
+        await member.http.aclose()
+
+
+@pytest.fixture(scope="module")
+async def runs_world(app: FastAPI, runs_members: list[Member]) -> AsyncIterator[World]:
+    """The two organizations; Airflow is not needed for this."""
+    for member in runs_members:
+        _bear(member.http, await member.http.post("/api/v1/auth/login", json=_owner(member.slug)))
+    wiring: Wiring = app.state.wiring
+    async with _http(app, wiring.settings.internal_token.get_secret_value()) as internal:
+        yield World(*runs_members, internal=internal, wiring=wiring)
 
 
 @pytest.fixture(scope="session")
@@ -124,18 +131,21 @@ async def published(app: FastAPI, name: str) -> Member:
 
 async def _register(app: FastAPI, name: str) -> Member:
     http = _http(app, None)
-    body = {
-        "email": f"{name}@example.com",
-        "password": "a long enough password",
-        "name": "Owner",
-        "organization": name,
-    }
+    body = _owner(name) | {"name": "Owner", "organization": name}
     answer = await http.post("/api/v1/auth/register", json=body)
-    assert answer.status_code == 201, answer.text
-    made = answer.json()
-    http.headers["Authorization"] = f"Bearer {made['access_token']}"
-    organization = made["organization"]
+    _bear(http, answer)
+    organization = answer.json()["organization"]
     return Member(http, organization["id"], organization["slug"], 0, {})
+
+
+def _owner(name: str) -> dict[str, str]:
+    return {"email": f"{name}@example.com", "password": "a long enough password"}
+
+
+def _bear(http: httpx.AsyncClient, answer: httpx.Response) -> None:
+    """From now on the client is signed in as the answer says: for a quarter of an hour."""
+    assert answer.is_success, answer.text
+    http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
 
 async def _publish(wiring: Wiring, member: Member) -> None:
