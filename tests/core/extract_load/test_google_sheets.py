@@ -91,7 +91,7 @@ def test_a_code_is_worth_a_consent_once_and_only_for_spreadsheets(standin):
 
 def test_a_token_that_ends_is_renewed(standin, warehouse, tmp_path, monkeypatch):
     standin.lifetime = 0
-    monkeypatch.setattr(source, "BLOCK_CELLS", 26)  # one row to an answer
+    monkeypatch.setattr(source, "BLOCK_CELLS", 26 * 100)  # so many rows to an answer
     run(plan(warehouse, endpoint(), {"name": "people", "source": "People"}), tmp_path, {})
     assert len(standin.asked) > len(PEOPLE)
     assert warehouse.count("people") == 3
