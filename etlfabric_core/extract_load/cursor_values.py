@@ -1,6 +1,7 @@
 """Values of cursors as text and back, each in the type that dlt keeps it in."""
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -9,6 +10,8 @@ from typing import Any
 from etlfabric_core.errors import InvalidConfig, Problem
 
 MOST_INTEGER = 2**63 - 1
+DAY = 10  # characters of a date
+ZONE = re.compile(r"(?:Z|[+-]\d\d(?::?\d\d)*)?$")
 
 
 def told(value: Any) -> tuple[str, str | None]:
@@ -79,9 +82,32 @@ def _is_moment(text: str) -> bool:
 def _text(text: str, like: str) -> str:
     if "\0" in text:
         raise ValueError("NUL")
-    if _is_moment(like) and not _is_moment(text):
+    if not _is_moment(like):
+        return text
+    if not _is_moment(text):
         raise ValueError("not a moment")
-    return text
+    return _written_like(datetime.fromisoformat(text), like)
+
+
+def _written_like(moment: datetime, like: str) -> str:
+    """Cursors that are texts are compared as such: a moment takes the form of the source's own."""
+    zone = datetime.fromisoformat(like).tzinfo or UTC
+    moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(zone)
+    if len(like) == DAY:
+        return moment.date().isoformat()
+    lowest = lowest_text(moment, separator=like[DAY])
+    is_whole = "." not in like and not moment.microsecond
+    return lowest + ZONE.search(like, DAY)[0] if is_whole else lowest  # type: ignore[index]
+
+
+def lowest_text(moment: datetime, separator: str = " ") -> str:
+    """The moment as a text that is not above any later one, however the source writes these.
+
+    Sources differ in the zone that they write and in the digits of a second: all are left out that
+    can be. What the separator is and which zone is meant has to be known.
+    """
+    text = moment.replace(tzinfo=None).isoformat(sep=separator)
+    return text.rstrip("0") if moment.microsecond else text
 
 
 # A timestamp is also a date to Python: it comes first.

@@ -7,10 +7,9 @@ import dlt
 from dlt.extract.incremental import Incremental
 
 from etlfabric_core.errors import TerminalError
+from etlfabric_core.extract_load.cursor_values import DAY, lowest_text
 from etlfabric_core.extract_load.source_table import SourceColumn
 from etlfabric_core.graph.resources import Boundary, ResourceConfig
-
-DAY = 10  # characters of a date
 
 
 class _Lagging(Incremental[Any]):  # type: ignore[misc]
@@ -79,7 +78,7 @@ def _text_before(highest: str, lag: timedelta) -> str:
     before = datetime.fromisoformat(highest) - lag
     if len(highest) == DAY:
         return before.date().isoformat()
-    return before.isoformat(sep=highest[DAY], timespec="seconds")[: len("2024-01-01T00:00:00")]
+    return lowest_text(before.replace(microsecond=0), separator=highest[DAY])
 
 
 def _initial_value(config: ResourceConfig, cursor: SourceColumn) -> Any:
@@ -97,6 +96,10 @@ def _initial_value(config: ResourceConfig, cursor: SourceColumn) -> Any:
             return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         if cursor.arrow == "date32":
             return date.fromisoformat(str(value))
+        if (cursor.destination_type or "").startswith("timestamp"):
+            # Read from a database as text, which it writes with a space between date and time.
+            moment = datetime.fromisoformat(str(value))
+            return lowest_text(moment.astimezone(UTC) if moment.tzinfo else moment)
         return {"int64": int, "double": float}.get(cursor.arrow, str)(value)
     except ValueError:
         raise TerminalError(

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from etlfabric_core.errors import TerminalError
-from etlfabric_core.extract_load.plan import LoadResult, Window
+from etlfabric_core.extract_load import state
+from etlfabric_core.extract_load.plan import LoadPlan, LoadResult, StateChange, Window
+from etlfabric_core.graph.configs import PipelineConfig
 from tests.loading import Warehouse, csv_source, plan, run
 
 HEADER = "id,at,v"
@@ -64,6 +66,59 @@ def test_the_initial_value_bounds_the_first_load(warehouse, tmp_path):
     loads = Loads(warehouse, tmp_path, **APPEND, **TYPED, cursor=cursor)
     loads.run(DAYS)
     assert [row[0] for row in loads.rows()] == ["8", "9", "10"]
+
+
+FORMS = ["2024-01-08T05:00:00Z", "2024-01-08 05:00", "2024-01-08T07:00:00.000+02:00"]
+
+
+@pytest.fixture(params=["timestamptz", "timestamp"])
+def hours(request: pytest.FixtureRequest, warehouse: Warehouse) -> LoadPlan:
+    """The load of a table that has a row for each of ten hours."""
+    warehouse.execute("create schema source")
+    warehouse.execute(f"create table source.t (id int primary key, at {request.param})")
+    warehouse.execute(f"grant usage on schema source to {warehouse.role}")
+    warehouse.execute(f"grant select on source.t to {warehouse.role}")
+    add_hours(warehouse, range(10))
+    return plan(warehouse, warehouse.endpoint(), {"name": "t"}, source_schema="source")
+
+
+def add_hours(warehouse: Warehouse, numbers: Iterable[int]) -> None:
+    made = "timestamp '2024-01-08 00:00' + %s * interval '1 hour'"
+    for number in numbers:
+        warehouse.execute(f"insert into source.t select %s, {made}", [number, number])
+
+
+def following(made: LoadPlan, **cursor: str) -> LoadPlan:
+    followed = {"resources": [{"name": "t", "cursor": {"column": "at", **cursor}}]}
+    config = made.config.model_dump() | followed
+    return made.model_copy(update={"config": PipelineConfig.model_validate(config)})
+
+
+@pytest.mark.feature("C4")
+@pytest.mark.parametrize("form", FORMS)
+def test_a_beginning_is_a_moment_in_whichever_form(
+    warehouse: Warehouse, hours: LoadPlan, tmp_path: Path, form: str
+) -> None:
+    """Databases tell their moments as texts; no row of the same day is lost to another form."""
+    made = following(hours, initial_value=form)
+    for epoch, ids in enumerate([[5, 6, 7, 8, 9], [5, 6, 7, 8, 9, 10]], start=1):
+        run(made, tmp_path / "work", {}, epoch)
+        assert [id for (id,) in warehouse.execute("select id from t order by id")] == ids
+        add_hours(warehouse, [9 + epoch])
+
+
+@pytest.mark.feature("C4", "X4")
+@pytest.mark.parametrize("form", FORMS)
+def test_so_is_a_cursor_that_somebody_has_set(
+    warehouse: Warehouse, hours: LoadPlan, tmp_path: Path, form: str
+) -> None:
+    made = following(hours)
+    run(made, tmp_path / "work", {}, 1)
+    asked = StateChange(action="set", resource="t", column="at", value=form)
+    state.change(warehouse.endpoint(), made.pipeline, made.dataset, epoch=2, asked=asked)
+    warehouse.execute("delete from t where id >= 5")
+    run(made, tmp_path / "work", {}, 3)
+    assert [id for (id,) in warehouse.execute("select id from t order by id")] == [*range(10)]
 
 
 @pytest.mark.feature("C5")
