@@ -18,7 +18,7 @@ from etlfabric_core.extract_load.source_table import (
     arrow_schema,
 )
 from etlfabric_core.extract_load.typed import Holds, Typing, typed
-from etlfabric_core.graph.resources import MergeStrategy, WriteDisposition
+from etlfabric_core.graph.resources import Boundary, MergeStrategy, WriteDisposition
 
 if TYPE_CHECKING:
     import dlt
@@ -139,8 +139,12 @@ def _rows_since(table: PlannedTable, cursor: SourceColumn) -> Any:
         if table.is_absent and since.last_value != since.initial_value:
             raise _gone(table)
         yield arrow_schema(table.columns).empty_table()
-        source = table.config.cursor.column if table.config.cursor else None
-        selection = Selection(cursor=source, at_least=since.last_value)
+        followed = table.config.cursor
+        selection = Selection(
+            cursor=followed.column if followed else None,
+            at_least=since.last_value,
+            is_exclusive=followed is not None and followed.boundary is Boundary.EXCLUSIVE,
+        )
         yield from _with_evidence(table, _shaped(table, selection))
 
     return rows

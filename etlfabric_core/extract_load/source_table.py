@@ -53,6 +53,8 @@ DLT_TYPES = {
 class Selection:
     """Which rows to read: those from `at_least` on, or those in `window`, by `cursor`.
 
+    With `is_exclusive` databases leave out the rows at `at_least` itself; others may give them.
+
     Of them only those that meet all `filters`, and no more than `limit`. With `positions`, batches
     of a table that has `places` have one more column, POSITION: the number of the row, from 1.
     `columns` are all that is needed; a source that cannot leave the others out gives them too.
@@ -60,6 +62,7 @@ class Selection:
 
     cursor: str | None = None
     at_least: Any = None
+    is_exclusive: bool = False
     window: Window | None = None
     filters: tuple[RowFilter, ...] = ()
     limit: int | None = None

@@ -145,8 +145,9 @@ def _cursor(relation: Relation, selection: Selection) -> "Iterator[sql.Composed]
     elif selection.at_least is not None:
         # `not (c < x)` would do the same for rows; this form also lets an index be used, and
         # empty cursors are read so that they are refused rather than forgotten.
-        condition = sql.SQL("({} >= {} or {} is null)")
-        yield condition.format(cursor, sql.Literal(selection.at_least), cursor)
+        newer = sql.SQL(">" if selection.is_exclusive else ">=")
+        condition = sql.SQL("({} {} {} or {} is null)")
+        yield condition.format(cursor, newer, sql.Literal(selection.at_least), cursor)
 
 
 def _within(cursor: "sql.Identifier", type_: str, window: Window) -> "sql.Composed":

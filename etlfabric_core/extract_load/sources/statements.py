@@ -136,7 +136,8 @@ def _conditions(
         elif selection.at_least is not None:
             # Empty cursors are read so that they are refused rather than forgotten.
             least = table.bind(operand(entry.column, selection.at_least))
-            yield sqlalchemy.or_(cursor >= least, source.c[selection.cursor].is_(None))
+            newer = cursor > least if selection.is_exclusive else cursor >= least
+            yield sqlalchemy.or_(newer, source.c[selection.cursor].is_(None))
     for row_filter in selection.filters:
         entry = _entry(table, row_filter.column)
         column = entry.compared(source.c[row_filter.column])

@@ -107,6 +107,15 @@ def test_a_beginning_is_a_moment_in_whichever_form(
         add_hours(warehouse, [9 + epoch])
 
 
+@pytest.mark.feature("C4")
+@pytest.mark.parametrize("form", FORMS)
+def test_an_exclusive_beginning_is_left_out(
+    warehouse: Warehouse, hours: LoadPlan, tmp_path: Path, form: str
+) -> None:
+    run(following(hours, initial_value=form, boundary="exclusive"), tmp_path / "work", {}, 1)
+    assert [id for (id,) in warehouse.execute("select id from t order by id")] == [6, 7, 8, 9]
+
+
 @pytest.mark.feature("C4", "X4")
 @pytest.mark.parametrize("form", FORMS)
 def test_so_is_a_cursor_that_somebody_has_set(
