@@ -1,7 +1,8 @@
 """Where a load begins: behind the highest value that was loaded, or some way before it."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dlt
 from dlt.extract.incremental import Incremental
@@ -10,6 +11,11 @@ from etlfabric_core.errors import TerminalError
 from etlfabric_core.extract_load.cursor_values import DAY, lowest_text
 from etlfabric_core.extract_load.source_table import SourceColumn
 from etlfabric_core.graph.resources import Boundary, ResourceConfig
+
+if TYPE_CHECKING:
+    import pyarrow
+
+YEAR = 4  # digits
 
 
 class _Lagging(Incremental[Any]):  # type: ignore[misc]
@@ -48,6 +54,36 @@ def following(config: ResourceConfig, cursor: SourceColumn) -> Incremental[Any]:
     return dlt.sources.incremental(
         cursor.name, range_start="open" if exclusive else "closed", **settings
     )
+
+
+def sorting(rows: "Iterator[pyarrow.Table]", cursor: SourceColumn) -> "Iterator[pyarrow.Table]":
+    """The rows; their cursor sorts as a text the way its moments do.
+
+    Raises:
+        TerminalError: a moment lies after the year 9999: dlt would leave rows out in silence.
+    """
+    if not _is_told_as_text(cursor):
+        yield from rows
+        return
+    import pyarrow.compute as pc
+
+    for batch in rows:
+        values = batch.column(cursor.name)
+        # "2024-…", and what lies before all others: "-infinity".
+        has_year = pc.equal(pc.utf8_slice_codeunits(values, YEAR, YEAR + 1), "-")
+        beyond = values.filter(pc.invert(pc.or_(has_year, pc.starts_with(values, "-"))))
+        if len(beyond):
+            raise TerminalError(
+                f"cursor '{cursor.name}': no row would follow one at {beyond[0]}",
+                hint="keep such rows out by a filter, or follow another column",
+            )
+        yield batch
+
+
+def _is_told_as_text(cursor: SourceColumn) -> bool:
+    """Whether a source tells its moments as texts."""
+    kind = cursor.destination_type or ""
+    return cursor.arrow == "string" and kind.startswith(("timestamp", "date"))
 
 
 def lagged(highest: Any, lag: float, column: str) -> Any:
@@ -96,8 +132,8 @@ def _initial_value(config: ResourceConfig, cursor: SourceColumn) -> Any:
             return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         if cursor.arrow == "date32":
             return date.fromisoformat(str(value))
-        if (cursor.destination_type or "").startswith("timestamp"):
-            # Read from a database as text, which it writes with a space between date and time.
+        if _is_told_as_text(cursor) and len(str(value)) > DAY:
+            # Databases write a space between date and time.
             moment = datetime.fromisoformat(str(value))
             return lowest_text(moment.astimezone(UTC) if moment.tzinfo else moment)
         return {"int64": int, "double": float}.get(cursor.arrow, str)(value)

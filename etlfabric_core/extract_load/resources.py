@@ -145,7 +145,7 @@ def _rows_since(table: PlannedTable, cursor: SourceColumn) -> Any:
             at_least=since.last_value,
             is_exclusive=followed is not None and followed.boundary is Boundary.EXCLUSIVE,
         )
-        yield from _with_evidence(table, _shaped(table, selection))
+        yield from _with_evidence(table, cursors.sorting(_shaped(table, selection), cursor))
 
     return rows
 

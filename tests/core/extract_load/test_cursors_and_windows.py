@@ -116,6 +116,24 @@ def test_an_exclusive_beginning_is_left_out(
     assert [id for (id,) in warehouse.execute("select id from t order by id")] == [6, 7, 8, 9]
 
 
+@pytest.mark.feature("C4", "X3")
+@pytest.mark.parametrize("beyond", ["infinity", "10000-01-01"])
+def test_a_row_that_none_would_follow_is_refused(
+    warehouse: Warehouse, hours: LoadPlan, tmp_path: Path, beyond: str
+) -> None:
+    """As a text the year 10000 sorts before 2024, and nothing at all sorts after infinity."""
+    made = following(hours)
+    run(made, tmp_path / "work", {}, 1)
+    add_hours(warehouse, [10])
+    warehouse.execute("insert into source.t values (98, '-infinity'), (99, %s)", [beyond])
+    with pytest.raises(TerminalError, match=f"no row would follow one at {beyond}"):
+        run(made, tmp_path / "work", {}, 2)
+    assert warehouse.count("t") == 10
+    warehouse.execute("delete from source.t where id = 99")
+    run(made, tmp_path / "work", {}, 3)
+    assert warehouse.count("t") == 11
+
+
 @pytest.mark.feature("C4", "X4")
 @pytest.mark.parametrize("form", FORMS)
 def test_so_is_a_cursor_that_somebody_has_set(
